@@ -1,0 +1,1 @@
+# Benchmarks are programs of their own: \`make bench\`.

@@ -1,0 +1,2 @@
+# Sources of this floor.
+# libmodel_a_SOURCES += \

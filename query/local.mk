@@ -1,0 +1,2 @@
+# Sources of this floor.
+# libquery_a_SOURCES += \

@@ -1,0 +1,2 @@
+# Sources of this floor.
+# libserver_a_SOURCES += \

@@ -1,0 +1,2 @@
+# Sources of this floor.
+# libstorage_a_SOURCES += \

@@ -1,0 +1,14 @@
+# Unit tests: tests/unit/test_X.c, one program each, run by `make check`.
+# A test links the whole house; what it may not include is tidy's business.
+UNIT_TESTS =
+UNIT_LIBS = $(FLOORS) $(CHECK_LIBS) $(THIRD_LIBS) -lstdc++
+
+include tests/unit/base.mk
+include tests/unit/model.mk
+include tests/unit/storage.mk
+include tests/unit/query.mk
+include tests/unit/server.mk
+include tests/unit/web.mk
+
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)

@@ -1,0 +1,2 @@
+# Sources of this floor.
+# libweb_a_SOURCES += \
