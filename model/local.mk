@@ -1,2 +1,1 @@
-# Sources of this floor.
-# libmodel_a_SOURCES += \
+# libmodel_a_SOURCES += … one line a module.

@@ -1,2 +1,1 @@
-# Sources of this floor.
-# libquery_a_SOURCES += \
+# libquery_a_SOURCES += … one line a module.

@@ -1,2 +1,1 @@
-# Sources of this floor.
-# libserver_a_SOURCES += \
+# libserver_a_SOURCES += … one line a module.

@@ -1,2 +1,1 @@
-# Sources of this floor.
-# libstorage_a_SOURCES += \
+# libstorage_a_SOURCES += … one line a module.

@@ -1,2 +1,1 @@
-# Sources of this floor.
-# libweb_a_SOURCES += \
+# libweb_a_SOURCES += … one line a module.
