@@ -1,0 +1,85 @@
+/* function.h - PromQL functions: the table and the contract of their code.
+ *
+ * query/function.def lists every function once: name, C function, how it is called, its
+ * type, argument types, how many may be left out, flags.  Three ways to be called:
+ *
+ *   RANGE  once per series: the samples of the widest range, in one ascending column;
+ *          the function writes one value per step.  Step i's window is
+ *          (end_i - range, end_i] with end_i = fc->end0 + i * grid.step; left-open.
+ *          Stale markers are already gone.  A window without result stays absent.
+ *   ROW    once per series of an instant-vector argument: in → out, same grid.
+ *   WHOLE  once: all arguments evaluated to vecs; for functions that look across series.
+ *
+ * Rows come back with v filled with VALUE_ABSENT and h NULL; a function that writes a
+ * histogram calls fn_row_histograms first.  Names: the caller drops __name__ unless the
+ * function's flags say KEEP_NAME.
+ *
+ * THREADS.  RANGE and ROW functions run on several threads at once for different
+ * series; they touch only their arguments, fc->arena being the thread's own.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "query/value.h"
+
+enum fn_kind { FN_RANGE, FN_ROW, FN_WHOLE };
+enum fn_flags {
+    FN_EXPERIMENTAL = 1, /* needs promql-experimental-functions */
+    FN_KEEP_NAME = 2,
+    FN_AT_DEPENDENT = 4, /* result depends on the step even if arguments do not (time()) */
+    FN_ST = 8,           /* wants start timestamps in its column */
+};
+
+/* One evaluated argument. */
+struct fn_arg {
+    enum value_type type;
+    const double *scalar; /* SCALAR: one value per step */
+    str string;           /* STRING */
+    const struct vec *vec; /* VECTOR (WHOLE functions only) */
+    const struct expr *e; /* the argument's tree */
+};
+
+struct fn_call {
+    struct arena *arena;       /* results live here */
+    const struct grid *grid;
+    const struct expr *call;   /* the EXPR_CALL node; positions for annotations */
+    const struct fn_arg *args;
+    size_t args_n;
+    struct annotations *notes;
+    /* RANGE only */
+    int64_t range_ms;
+    int64_t end0;              /* window end of step 0, after offset and @ */
+    bool anchored, smoothed;   /* the column then holds one sample before (and after) each
+                                  window, up to lookback_ms away */
+    int64_t lookback_ms;
+    struct labels labels;      /* of the series, with name (for annotations) */
+    bool use_start_times;
+    bool delayed_names;        /* delayed name removal is on */
+    bool type_unit_labels;
+    void *eval;                /* the evaluator, for info() only (query/eval.h) */
+};
+
+typedef bool fn_range(const struct fn_call *fc, const struct column *in, struct row *out, struct err *e);
+typedef bool fn_row(const struct fn_call *fc, const struct row *in, struct row *out, struct err *e);
+typedef bool fn_whole(const struct fn_call *fc, struct vec *out, struct err *e);
+
+struct function {
+    const char *name;
+    enum fn_kind kind;
+    fn_range *range;
+    fn_row *row;
+    fn_whole *whole;
+    enum value_type returns;
+    const enum value_type *args;
+    size_t args_n;
+    int variadic;  /* 0: exactly args_n; k>0: up to k of them may be left out;
+                      -1: the last may repeat any number of times (incl. none) */
+    unsigned flags;
+};
+const struct function *function_find(str name); /* or NULL */
+const struct function *function_all(size_t *n);  /* sorted by name */
+
+/* Helpers for implementers. */
+struct row fn_row_new(const struct fn_call *fc, struct labels labels); /* v all absent */
+void fn_row_histograms(const struct fn_call *fc, struct row *r);       /* h all NULL */
+struct row *vec_add(struct arena *a, struct vec *v, struct row r);
