@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/buf.h"
+#include "base/unicode.h"
 
 #define LABEL_NAME STRL("__name__")
 
@@ -42,7 +43,8 @@ uint64_t labels_hash_without(struct labels ls, const str *names, size_t n);
 struct labels labels_copy(struct arena *a, struct labels ls);
 /* {a="b", c="d"} as Go's labels.String; names quoted if not legacy-valid. */
 void labels_put(struct buf *out, struct labels ls);
-/* metric{a="b"}: PromQL's form of a series. */
+/* metric{a="b"}, as the tools print a series: no name quoted, the braces left out when
+ * there is a name and nothing else. */
 void labels_put_metric(struct buf *out, struct labels ls);
 /* Go's strconv.Quote. */
 void labels_put_quoted(struct buf *out, str s);
@@ -50,14 +52,14 @@ void labels_put_quoted(struct buf *out, str s);
 /* [a-zA-Z_][a-zA-Z0-9_]* ; metric names may also hold ':' . */
 bool label_name_legacy_valid(str s);
 bool metric_name_legacy_valid(str s);
-bool utf8_valid(str s);
 
 /* Builder: starts from a base set, applies set/del in any order, sorts once.
  * Memory is the arena's; strings put in are borrowed. */
 struct labels_builder {
     struct arena *a;
-    struct label *v; /* unsorted working set, unique names */
+    struct label *v; /* working set, unique names: untouched base labels, then those set */
     size_t n, cap;
+    size_t base_n;   /* how many of v are untouched base labels */
 };
 void labels_builder_init(struct labels_builder *b, struct arena *a, struct labels base);
 str labels_builder_get(const struct labels_builder *b, str name);

@@ -15,7 +15,7 @@ enum relabel_action {
 };
 struct relabel {
     enum relabel_action action;
-    str *source; /* label names */
+    str *source; /* label names; non-NULL if given at all, even empty */
     size_t source_n;
     str separator; /* ";" */
     str target;
@@ -25,6 +25,9 @@ struct relabel {
     bool regex_default;  /* left at the default */
     bool legacy_names;   /* metric_name_validation_scheme: legacy */
 };
+/* The action's name in any case; or "unknown relabel action …". */
+bool relabel_action_parse(str text, enum relabel_action *out, struct err *e) MUST_USE;
+const char *relabel_action_text(enum relabel_action action);
 /* Checks a filled rule as Prometheus' Config.Validate does. */
 bool relabel_validate(const struct relabel *r, struct err *e) MUST_USE;
 /* Applies the rules in order; false = the target or sample is dropped. */
