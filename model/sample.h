@@ -29,6 +29,7 @@ struct histogram;
  * functions work on.  Arrays belong to the arena of whoever asked. */
 struct column {
     size_t n;
+    size_t cap;             /* room in the arrays, for whoever appends; less than n means n */
     int64_t *t;           /* milliseconds */
     double *v;            /* undefined where h[i] is set */
     struct histogram **h; /* NULL when all samples are floats; else NULL per float */
