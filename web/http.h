@@ -1,11 +1,14 @@
 /* http.h - the HTTP server (libmicrohttpd) as struct req and struct resp.
  *
- * A pool of threads serves connections (epoll).  A handler runs on a pool thread with
- * the whole request body read (bounded) and its own arena; it fills struct resp.  Heavy
- * handlers (queries) may block: the pool is larger than the number of query slots, and
- * /-/healthy, /-/ready and /metrics keep reserved threads.
+ * Two epoll threads of libmicrohttpd move bytes.  When a request is whole (its body
+ * read, bounded), its connection is suspended and a pool thread runs the handler with
+ * an arena of its own; the handler fills struct resp and may block.  Light requests
+ * (opts.light: health, metrics) have threads of their own, so that slow queries in all
+ * other threads never hide the server from its supervisor.
  * When the client goes away while a handler runs, req->gone becomes true (a watcher
- * polls the socket at least every 50 ms); queries use it as their cancel flag.
+ * looks at the socket every 50 ms); queries use it as their cancel flag.
+ * Answers are compressed as Prometheus does: the first of gzip and deflate that
+ * Accept-Encoding names.
  *
  * This module knows nothing of metrics: routing is web/route, authentication web/auth.
  */
@@ -24,8 +27,10 @@ struct param {
 struct req {
     str method;           /* "GET" … */
     str path;             /* decoded, without query string */
+    str raw_path;         /* as sent */
     str raw_query;
-    const struct param *params; /* URL parameters, then form body's; in order */
+    bool form_error;      /* a parameter was malformed (Go's ParseForm error) */
+    const struct param *params; /* form body's, then the URL's, in order (Go's r.Form) */
     size_t params_n;
     str body;             /* raw; empty for form posts after parsing */
     struct arena *arena;  /* for this request */
@@ -63,7 +68,8 @@ struct http_opts {
     size_t listen_n;
     size_t max_connections;     /* --web.max-connections */
     int64_t read_timeout_ms;    /* --web.read-timeout */
-    unsigned threads;
+    unsigned threads;           /* handlers that may run at once, besides light ones */
+    bool (*light)(str path);    /* NULL: none */
     const char *tls_cert, *tls_key; /* from web.config.file; NULL: plain */
     const char *tls_client_ca;
 };
