@@ -12,8 +12,10 @@
 
 enum metric {
 #define METRIC(id, name, type, labels, help) METRIC_##id,
+#define METRIC_WITH(id, name, type, labels, points, help) METRIC_##id,
 #include "base/metric.def"
 #undef METRIC
+#undef METRIC_WITH
     METRIC_COUNT
 };
 enum metric_type { METRIC_TYPE_COUNTER, METRIC_TYPE_GAUGE, METRIC_TYPE_HISTOGRAM, METRIC_TYPE_SUMMARY };
@@ -31,7 +33,8 @@ void metric_inc(struct metric_child *c);
 void metric_set(struct metric_child *c, double v);
 double metric_value(const struct metric_child *c);
 /* Histograms and summaries: seconds or bytes, as the name says.  Summaries expose
- * _sum, _count and the quantiles 0.5 0.9 0.99 over the last minutes. */
+ * _sum, _count and quantiles (those of the table's row, or 0.5 0.9 0.99) over the last
+ * ten minutes, right to 1% of the value; negative values count as zero there. */
 void metric_observe(struct metric_child *c, double v);
 /* Shorthands for label-less families. */
 #define METRIC_INC(id) metric_inc(metric_one(METRIC_##id))
@@ -44,6 +47,9 @@ void metric_drop(enum metric m, str v);
 
 /* Called before each exposition to set gauges that are cheaper to read than to track. */
 void metric_collector(void (*fn)(void *arg), void *arg);
+void metric_collector_drop(void (*fn)(void *arg), void *arg);
+/* Registers the collector of the process_* families (from /proc/self). */
+void metric_collect_process(void);
 
 /* Text format 0.0.4, families by name, children by label values.  Families without
  * children are left out unless they have no labels (then they expose 0). */
