@@ -56,7 +56,8 @@ struct query_request {
 struct query_stats {
     double eval_total_s, sort_s, prepare_s, inner_eval_s, queue_s, total_s;
     uint64_t samples_total, samples_read, samples_peak;
-    const uint64_t *per_step;    /* grid.steps values, if asked for and enabled */
+    const uint64_t *total_per_step, *read_per_step; /* grid.steps values, or NULL unless
+                                                       asked for and enabled */
 };
 
 struct query; /* owns everything the value borrows: arenas and the view */
@@ -71,3 +72,30 @@ const struct expr *query_expr(const struct query *q);
  * LIMIT_ANNOTATIONS plus one line that counts the rest. */
 size_t query_annotations(const struct query *q, enum annotation_level level, str **out);
 const struct query_stats *query_stats(const struct query *q);
+
+/* EXPLAIN: what each node of the plan cost, in the order of evaluation, children after
+ * their parent.  Filled if the request asked for it. */
+struct query_node {
+    const struct expr *e;        /* e->start, e->end: its part of the text */
+    unsigned depth;
+    const char *what;            /* "selector", "rate, by series", "sum, streamed", … */
+    double seconds;              /* children included; summed over threads */
+    uint64_t series, samples;    /* it read (selectors) or yielded */
+    uint64_t bytes;              /* memory it held at its end */
+    bool reused;                 /* an equal expression had been evaluated */
+};
+size_t query_explain(const struct query *q, const struct query_node **out);
+
+/* RUNNING QUERIES, waiting ones included, oldest first; copied into the arena. */
+struct engine_query {
+    uint64_t id;
+    str text, origin_json;
+    bool range, for_rule, waiting;
+    int64_t start, end, step;
+    int64_t started_ms;          /* wall clock */
+    double elapsed_s;
+    uint64_t samples, bytes;     /* so far: read; held */
+};
+size_t engine_queries(struct engine *en, struct arena *a, struct engine_query **out);
+/* The query ends within 100 ms as canceled; false if none has this id. */
+bool engine_cancel(struct engine *en, uint64_t id);

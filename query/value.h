@@ -38,6 +38,8 @@ struct row {
     bool drop_name;        /* __name__, __type__, __unit__ go at the end */
     double *v;             /* steps values */
     struct histogram **h;  /* NULL if the row has no histograms; else steps pointers */
+    int64_t *t, *st;       /* the samples' own and start times, steps values; NULL unless the
+                              row was read for timestamp(), start_timestamp() or info() */
 };
 struct vec {
     struct row *v;
@@ -49,14 +51,18 @@ row_has(const struct row *r, size_t i)
     return !value_absent(r->v[i]) || (r->h && r->h[i]);
 }
 
-/* Annotations: warnings and infos, de-duplicated by text.  Positions are resolved to
- * line:col when they are added. Thread-safe; arena of the query. */
+/* Annotations: warnings and infos, de-duplicated by text without position, the position
+ * added last winning.  Thread-safe. */
 struct annotations;
 enum annotation_level { ANNOTATION_WARNING, ANNOTATION_INFO };
 /* text without the "PromQL warning: " prefix; pos is a byte offset into the query, or
  * -1 for none. */
 void annotate(struct annotations *n, enum annotation_level level, int64_t pos, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* The two kinds that are summed up rather than repeated.  metric may be empty. */
+void annotate_forced_monotonicity(struct annotations *n, int64_t pos, str metric, int64_t t,
+                                  const double min_max_diff[3]);
+void annotate_start_overlap(struct annotations *n, int64_t pos, str metric);
 
 /* The result of a query.  Everything borrows from the query's memory, which ends with
  * query_free (query/engine.h). */
