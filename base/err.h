@@ -37,7 +37,7 @@ bool err_set_at(struct err *e, enum err_kind kind, int64_t pos, const char *fmt,
     PRINTF_LIKE(4, 5);
 /* "path: strerror(errnum)"; ENOSPC and EDQUOT become ERR_NO_SPACE, others ERR_IO. */
 bool err_errno(struct err *e, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Puts "words: " style text before the sentence; returns false. */
+/* Puts the words before the sentence as they are (with their own ": "); returns false. */
 bool err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_clear(struct err *e);
 const char *err_kind_name(enum err_kind kind);

@@ -3,7 +3,8 @@
  * OUT appends to a struct buf; the caller writes structure characters through
  * struct json, which places commas.  Strings come in two flavours: json_str escapes
  * as Go's encoding/json does by default (< > & and U+2028/9 as \u00XX, invalid UTF-8
- * as \ufffd), json_str_plain leaves < > & alone (metric labels, reference 1.5).
+ * as \ufffd; \b and \f as \u0008 and \u000c), json_str_plain leaves < > & and
+ * U+2028/9 alone (metric labels, reference 1.5).
  *
  * IN reads a whole document into a tree owned by the struct json_doc; nodes borrow
  * from it.  Depth and size are bounded by base/limits.h.
@@ -32,8 +33,10 @@ void json_str_plain(struct json *j, str s);
 void json_i64(struct json *j, int64_t v);
 void json_u64(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);
-void json_null(struct json *j);
-/* As Go's encoding/json writes float64: 'f' form, or 'e' below 1e-6 and from 1e21. */
+/* jansson exports the same name, which must not be taken from under it. */
+void json_null(struct json *j) __asm__("narthex_json_null");
+/* As Go's encoding/json writes float64: 'f' form, or 'e' below 1e-6 and from 1e21.
+ * JSON has no NaN and no infinity: null. */
 void json_f64(struct json *j, double v);
 /* Places the comma, after which the caller writes one raw value into out. */
 void json_raw(struct json *j);
@@ -55,6 +58,6 @@ const struct json_node *json_at(const struct json_node *n, size_t i);
 const struct json_node *json_get(const struct json_node *n, const char *key); /* or NULL */
 /* Object iteration in document order: i = 0 … json_size-1. */
 bool json_entry(const struct json_node *n, size_t i, str *key, const struct json_node **value);
-str json_text(const struct json_node *n); /* of a string; else empty */
-double json_number(const struct json_node *n);
-int64_t json_int(const struct json_node *n);
+str json_text(const struct json_node *n); /* of a string, NUL-terminated; else empty */
+double json_number(const struct json_node *n); /* 0 if it is none */
+int64_t json_int(const struct json_node *n);   /* fraction cut; 0 if it is none or too large */

@@ -1,4 +1,7 @@
 # libbase_a_SOURCES += … one line a module.
+libbase_a_SOURCES += base/panic.c base/err.c base/mem.c base/arena.c base/buf.c
+libbase_a_SOURCES += base/codec.c base/bits.c base/hash.c base/json.c base/json_read.c
+libbase_a_SOURCES += base/compress.c base/base64.c
 libbase_a_SOURCES += base/unicode.c base/unicode.h base/unicode.def
 libbase_a_SOURCES += base/sync.c
 libbase_a_SOURCES += base/thread.c base/thread_inbox.c base/thread_pool.c
