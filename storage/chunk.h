@@ -34,7 +34,9 @@
 enum chunk_encoding { CHUNK_XOR = 1, CHUNK_HISTOGRAM = 2, CHUNK_FLOAT_HISTOGRAM = 3, CHUNK_XOR2 = 4 };
 
 #define CHUNK_TARGET_SAMPLES 120 /* as Prometheus; the writer of a chunk cuts near it */
-#define CHUNK_XOR_SAMPLES_MAX 440 /* bound of struct chunk_xor: its bit count is 16 bits wide */
+/* Bounds of the open chunks below, whose bit counts are 16 bits wide. */
+#define CHUNK_XOR_SAMPLES_MAX 440
+#define CHUNK_XOR2_SAMPLES_MAX 290
 
 struct chunk_xor {
     uint8_t *p;       /* cap bytes, the header's two included; NULL when cap is 0 */
