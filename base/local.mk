@@ -10,3 +10,4 @@ libbase_a_SOURCES += base/io.c base/io_dir.c base/io_glob.c base/io_map.c
 libbase_a_SOURCES += base/log.c
 libbase_a_SOURCES += base/metric.c base/metric_expose.c base/metric_process.c base/metric_sketch.c
 libbase_a_SOURCES += base/yaml.c base/yaml_out.c base/yaml_scalar.c
+libbase_a_SOURCES += base/url.c
