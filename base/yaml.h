@@ -65,6 +65,7 @@ struct yaml_out;
 struct yaml_out *yaml_out_new(struct buf *to); /* borrows */
 void yaml_out_map(struct yaml_out *o);         /* begins; an empty one prints {} */
 void yaml_out_list(struct yaml_out *o);        /* begins; an empty one prints [] */
+void yaml_out_flow_list(struct yaml_out *o);   /* begins one written [a, b] */
 void yaml_out_end(struct yaml_out *o);         /* ends the innermost map or list */
 void yaml_out_str(struct yaml_out *o, str s);  /* quoted when it would read as another type */
 void yaml_out_plain(struct yaml_out *o, str s); /* a number, true, null: as it is */

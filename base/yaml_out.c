@@ -62,13 +62,24 @@ yaml_out_map(struct yaml_out *o)
          yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
 }
 
-void
-yaml_out_list(struct yaml_out *o)
+static void
+begin_list(struct yaml_out *o, yaml_sequence_style_t style)
 {
     yaml_event_t event;
     push(o, false);
-    emit(o, &event,
-         yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
+    emit(o, &event, yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style));
+}
+
+void
+yaml_out_list(struct yaml_out *o)
+{
+    begin_list(o, YAML_BLOCK_SEQUENCE_STYLE);
+}
+
+void
+yaml_out_flow_list(struct yaml_out *o)
+{
+    begin_list(o, YAML_FLOW_SEQUENCE_STYLE);
 }
 
 void
