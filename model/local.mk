@@ -2,3 +2,4 @@
 libmodel_a_SOURCES += model/labels.c model/labels.h
 libmodel_a_SOURCES += model/matcher.c model/matcher.h
 libmodel_a_SOURCES += model/relabel.c model/relabel.h
+libmodel_a_SOURCES += model/escape.c model/escape.h

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "base/panic.h"
+#include "base/url.h"
 #include "server/net/http_priv.h"
 
 #define TOKEN_MARGIN_MS 10000 /* as golang.org/x/oauth2: renewed this long before the end */
@@ -20,24 +20,11 @@ oauth2_wants_token(struct http_client *c)
 static void
 put_form(struct buf *out, str name, str value)
 {
-    static const char hex[] = "0123456789ABCDEF";
-
     if (out->n)
         buf_byte(out, '&');
     buf_put(out, name);
     buf_byte(out, '=');
-    for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                     c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain) {
-            buf_byte(out, (char)c);
-        } else {
-            buf_byte(out, '%');
-            buf_byte(out, hex[c >> 4]);
-            buf_byte(out, hex[c & 15]);
-        }
-    }
+    url_put_query_escaped(out, value);
 }
 
 bool
