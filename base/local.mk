@@ -2,8 +2,6 @@
 libbase_a_SOURCES += base/panic.c base/err.c base/mem.c base/arena.c base/buf.c
 libbase_a_SOURCES += base/codec.c base/bits.c base/hash.c base/json.c base/json_read.c
 libbase_a_SOURCES += base/compress.c base/base64.c
-libbase_a_SOURCES += base/num.c base/num_text.h base/num_text.cc base/num_parse.c
-libbase_a_SOURCES += base/num_duration.c base/num_time.c
 libbase_a_SOURCES += base/unicode.c base/unicode.h base/unicode.def
 libbase_a_SOURCES += base/sync.c
 libbase_a_SOURCES += base/thread.c base/thread_inbox.c base/thread_pool.c
@@ -13,3 +11,4 @@ libbase_a_SOURCES += base/log.c
 libbase_a_SOURCES += base/metric.c base/metric_expose.c base/metric_process.c base/metric_sketch.c
 libbase_a_SOURCES += base/yaml.c base/yaml_out.c base/yaml_scalar.c
 libbase_a_SOURCES += base/url.c
+libbase_a_SOURCES += base/fmath.c base/fmath_trig.c base/fmath.h

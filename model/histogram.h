@@ -47,6 +47,7 @@ struct histogram {
 struct histogram *histogram_copy(struct arena *a, const struct histogram *h);
 bool histogram_is_custom(const struct histogram *h);
 bool histogram_is_stale(const struct histogram *h);
+bool histogram_has_infinite(const struct histogram *h);
 /* Structural validity, with Prometheus' words (spans match buckets, non-negative,
  * count consistent, custom bounds sorted and finite…). */
 bool histogram_validate(const struct histogram *h, struct err *e) MUST_USE;
@@ -69,13 +70,26 @@ struct histogram_sum histogram_add(struct arena *a, const struct histogram *x, c
 struct histogram_sum histogram_sub(struct arena *a, const struct histogram *x, const struct histogram *y);
 struct histogram *histogram_mul(struct arena *a, const struct histogram *x, double by);
 struct histogram *histogram_div(struct arena *a, const struct histogram *x, double by);
-/* Running sum with Kahan compensation held beside it (sum and avg aggregations). */
 struct histogram *histogram_reduce(struct arena *a, const struct histogram *h, int schema);
 /* Drops empty buckets and merges spans; gaps up to max_empty are kept. */
 struct histogram *histogram_compact(struct arena *a, const struct histogram *h, int max_empty);
 /* True if going from prev to h is a counter reset (hints, schema, zero threshold,
  * custom bounds, any bucket or count that shrank). */
 bool histogram_is_reset(const struct histogram *prev, const struct histogram *h);
+
+/* Running sum or mean with Kahan compensation beside it (sum, avg, …_over_time).  Memory
+ * is the arena's and reused by each start.  On HISTOGRAM_INCOMPATIBLE the group has no
+ * result.  A mean goes through the sum until that overflows; sum and mean adds do not mix. */
+struct histogram_acc;
+struct histogram_acc *histogram_acc_new(struct arena *a);
+void histogram_acc_start(struct histogram_acc *acc, const struct histogram *first);
+enum histogram_fit histogram_acc_add(struct histogram_acc *acc, const struct histogram *h);
+enum histogram_fit histogram_acc_add_mean(struct histogram_acc *acc, const struct histogram *h);
+/* Hints "reset" and "not reset" were both among the histograms (a warning). */
+bool histogram_acc_collision(const struct histogram_acc *acc);
+/* The result, once; compacted for aggregations, not for …_over_time. */
+struct histogram *histogram_acc_sum(struct histogram_acc *acc, struct arena *a, bool compact);
+struct histogram *histogram_acc_mean(struct histogram_acc *acc, struct arena *a, bool compact);
 
 /* PromQL's views.  *_nan_* out-parameters feed annotations. */
 struct histogram_quantile_info {
@@ -93,10 +107,10 @@ struct histogram_bucket {
     double lower, upper, count;
     bool lower_closed, upper_closed;
 };
-/* All non-absent buckets incl. the zero bucket; array in the arena. */
+/* All buckets with a count, the zero bucket included; array in the arena. */
 size_t histogram_buckets(struct arena *a, const struct histogram *h, struct histogram_bucket **out);
 /* FloatHistogram.String and promqltest's {{…}} form. */
 void histogram_put_text(struct buf *out, const struct histogram *h);
 void histogram_put_test(struct buf *out, const struct histogram *h);
-/* Bytes Prometheus counts against query.max-samples ((size+8)/16 samples). */
+/* Bytes Prometheus counts against query.max-samples ((weight+8)/16 samples). */
 size_t histogram_weight(const struct histogram *h);

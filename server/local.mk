@@ -1,3 +1,1 @@
-libserver_a_SOURCES += \
-	server/net/http_client.c server/net/http_transfer.c server/net/http_transport.c \
-	server/net/http_oauth2.c server/net/http_loop.c
+# libserver_a_SOURCES += … one line a module.
