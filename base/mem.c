@@ -12,7 +12,9 @@
 #if defined(HAVE_JEMALLOC)
 #include <jemalloc/jemalloc.h>
 #elif defined(NARTHEX_SANITIZED)
-#include <sanitizer/allocator_interface.h>
+/* As <sanitizer/allocator_interface.h> has them; gcc comes without that header. */
+size_t __sanitizer_get_heap_size(void);
+size_t __sanitizer_get_current_allocated_bytes(void);
 #else
 #include <malloc.h>
 #endif
