@@ -13,7 +13,7 @@
  *                (chunk_histogram.c)
  *
  * Three samples 1000→1.0, 2000→1.0, 3010→2.5 as XOR (checked by a test):
- *   0003 d00f 3ff0000000000000 e807 4054e2eb20
+ *   0003 d00f 3ff0000000000000 e807 40056137ffa0
  *
  * MEMORY.  struct chunk_xor is 40 bytes, made to sit in a series record.  Its bytes are
  * the caller's: chunk_xor_append says when there is no room and writes nothing, and

@@ -155,6 +155,10 @@ struct bits_varbit bits_varbit_u(uint64_t v);
 unsigned bits_varint_bytes(int64_t v, uint8_t out[10]);
 unsigned bits_uvarint_bytes(uint64_t v, uint8_t out[10]);
 
+/* The window before one was set.  Writers then never write "in the last window", but
+ * Prometheus' may after a restart, and mean all 64 bits. */
+#define BITS_NO_WINDOW 0xff
+
 /* An XORed double as encodings 1 to 3 write it: the window is updated by the caller
  * only when the sample is really written. */
 struct bits_xor {
@@ -172,7 +176,7 @@ bits_xor_of(uint64_t value, uint64_t before, uint8_t leading, uint8_t trailing)
         return (struct bits_xor){.head_n = 1, .leading = leading, .trailing = trailing};
     uint8_t lead = (uint8_t)MIN(__builtin_clzll(x), 31);
     uint8_t trail = (uint8_t)__builtin_ctzll(x);
-    if (leading != 0xff && lead >= leading && trail >= trailing) {
+    if (leading != BITS_NO_WINDOW && lead >= leading && trail >= trailing) {
         return (struct bits_xor){.head = 2, .head_n = 2, .sig = x >> trailing,
                                  .sig_n = (uint8_t)(64 - leading - trailing),
                                  .leading = leading, .trailing = trailing};
@@ -202,6 +206,8 @@ bits_get_xor(struct bits *b, uint64_t *value, uint8_t *leading, uint8_t *trailin
         *trailing = (uint8_t)(64 - lead - sig);
         b->at += 13;
     } else {
+        if (UNLIKELY(*leading == BITS_NO_WINDOW))
+            *leading = 0;
         sig = 64u - *leading - *trailing;
         b->at += 2;
     }

@@ -23,7 +23,6 @@
 #include "base/panic.h"
 #include "storage/chunk_priv.h"
 
-#define NO_WINDOW 0xff
 #define SCHEMA_RESERVED_MIN (-9)
 #define SCHEMA_RESERVED_MAX 52
 #define BOUND_VARBIT_MAX 33554430.0 /* what four bytes of varbit hold, less one */
@@ -127,7 +126,7 @@ static void
 put_raw(struct hist_bytes *b, struct hist_value *x, double v)
 {
     put(b, f64_bits(v), 64);
-    *x = (struct hist_value){.v = f64_bits(v), .w = {.leading = NO_WINDOW}};
+    *x = (struct hist_value){.v = f64_bits(v), .w = {.leading = BITS_NO_WINDOW}};
 }
 
 /* Counts are whole and below 2^63; anything else is kept in range, since converting it
@@ -314,15 +313,18 @@ get_layout(struct bits *in, struct histogram *l, struct arena *a)
 static void
 get_raw(struct bits *in, struct hist_value *x)
 {
-    *x = (struct hist_value){.v = bits_get(in, 64)};
+    *x = (struct hist_value){.v = bits_get(in, 64), .w = {.leading = BITS_NO_WINDOW}};
 }
 
 static void
 first_buckets(struct bits *in, bool integer, struct hist_value *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = (struct hist_value){
-            .v = integer ? (uint64_t)bits_get_varbit(in) : bits_get(in, 64)};
+    for (size_t i = 0; i < n; i++) {
+        if (integer)
+            x[i] = (struct hist_value){.v = (uint64_t)bits_get_varbit(in)};
+        else
+            get_raw(in, &x[i]);
+    }
 }
 
 bool

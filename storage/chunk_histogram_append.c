@@ -11,8 +11,6 @@
 #include "base/panic.h"
 #include "storage/chunk_priv.h"
 
-#define NO_WINDOW 0xff
-
 struct chunk_histogram {
     unsigned magic;
 #define CHUNK_HISTOGRAM_MAGIC 0x4c61d0f3
@@ -406,14 +404,6 @@ chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *
     return true;
 }
 
-/* After reading there are no windows where none was set: as the writer left them. */
-static void
-writer_window(struct hist_value *x)
-{
-    if (x->w.leading == 0 && x->w.trailing == 0)
-        x->w.leading = NO_WINDOW;
-}
-
 static void
 adopt(struct chunk_histogram *c, const struct hist_state *from, str data, size_t bits)
 {
@@ -421,15 +411,6 @@ adopt(struct chunk_histogram *c, const struct hist_state *from, str data, size_t
     own_layout(c, &from->l);
     memcpy(c->s.pos, from->pos, from->l.pos_n * sizeof *from->pos);
     memcpy(c->s.neg, from->neg, from->l.neg_n * sizeof *from->neg);
-    writer_window(&c->s.sum);
-    if (!c->s.integer) {
-        writer_window(&c->s.count);
-        writer_window(&c->s.zero);
-        for (size_t i = 0; i < c->s.l.pos_n; i++)
-            writer_window(&c->s.pos[i]);
-        for (size_t i = 0; i < c->s.l.neg_n; i++)
-            writer_window(&c->s.neg[i]);
-    }
     c->b.cap = data.n + 64;
     c->b.p = memcpy(mem_alloc(c->b.cap), data.p, data.n);
     c->b.bits = bits;

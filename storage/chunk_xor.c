@@ -4,14 +4,12 @@
 #include "base/panic.h"
 #include "storage/chunk_priv.h"
 
-#define NO_WINDOW 0xff
-
 void
 chunk_xor_init(struct chunk_xor *c, uint8_t *p, size_t cap)
 {
     CHECK(cap <= CHUNK_XOR_CAP_MAX);
     *c = (struct chunk_xor){
-        .p = p, .cap = (uint16_t)cap, .bits = CHUNK_HEADER_BYTES * 8, .leading = NO_WINDOW};
+        .p = p, .cap = (uint16_t)cap, .bits = CHUNK_HEADER_BYTES * 8, .leading = BITS_NO_WINDOW};
 }
 
 /* Classes of 2^k and 1.5 * 2^k, so that at most a third is unused. */
@@ -154,7 +152,7 @@ struct xor_read {
 static bool
 read_first(struct xor_read *s, str data)
 {
-    *s = (struct xor_read){.in = bits_of(data, CHUNK_HEADER_BYTES)};
+    *s = (struct xor_read){.in = bits_of(data, CHUNK_HEADER_BYTES), .leading = BITS_NO_WINDOW};
     s->t = bits_get_varint(&s->in);
     s->value = bits_get(&s->in, 64);
     return !bits_bad(&s->in);
@@ -267,9 +265,7 @@ chunk_xor_resume(struct chunk_xor *c, str data, struct err *e)
     c->t = s.t;
     c->delta = s.delta;
     c->value = s.value;
-    /* A reader starts with the full window.  If it still stands, none was set. */
-    bool windowed = s.leading != 0 || s.trailing != 0;
-    c->leading = windowed ? s.leading : NO_WINDOW;
+    c->leading = s.leading;
     c->trailing = s.trailing;
     return true;
 }

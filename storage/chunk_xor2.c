@@ -21,7 +21,6 @@
 #include "base/panic.h"
 #include "storage/chunk_priv.h"
 
-#define NO_WINDOW 0xff
 #define ST_HEADER_BYTES 1
 #define ST_KNOWN 0x80
 #define ST_CHANGE_MAX 0x7f
@@ -91,7 +90,7 @@ piece_xor(struct pieces *s, uint64_t x, struct window *w, const struct controls 
 {
     uint8_t lead = (uint8_t)MIN(__builtin_clzll(x), 31);
     uint8_t trail = (uint8_t)__builtin_ctzll(x);
-    if (w->leading != NO_WINDOW && lead >= w->leading && trail >= w->trailing) {
+    if (w->leading != BITS_NO_WINDOW && lead >= w->leading && trail >= w->trailing) {
         piece(s, k->last, k->last_n);
         piece(s, x >> w->trailing, 64u - w->leading - w->trailing);
         return;
@@ -257,6 +256,8 @@ read_xor(struct xor2_read *s, bool fresh)
             return false;
         s->leading = (uint8_t)lead;
         s->trailing = (uint8_t)(64 - lead - sig);
+    } else if (s->leading == BITS_NO_WINDOW) {
+        s->leading = 0;
     }
     uint64_t x = bits_get(&s->in, 64u - s->leading - s->trailing);
     take(s, s->base ^ x << s->trailing);
@@ -332,7 +333,8 @@ read_joint(struct xor2_read *s)
 static bool
 read_first(struct xor2_read *s, str data)
 {
-    *s = (struct xor2_read){.in = bits_of(data, CHUNK_HEADER_BYTES + ST_HEADER_BYTES)};
+    *s = (struct xor2_read){.in = bits_of(data, CHUNK_HEADER_BYTES + ST_HEADER_BYTES),
+                             .leading = BITS_NO_WINDOW};
     if (data.n < CHUNK_HEADER_BYTES + ST_HEADER_BYTES)
         return false;
     s->header = (uint8_t)data.p[CHUNK_HEADER_BYTES];
@@ -413,11 +415,9 @@ chunk_xor2_resume(struct chunk_xor2 *c, str data, struct err *e)
     if (!good || (s.in.at + 7) / 8 != data.n)
         return err_set(e, ERR_CORRUPT, "open chunk of %zu bytes does not hold its %u samples",
                        data.n, count);
-    bool windowed = s.leading != 0 || s.trailing != 0;
     c->x = (struct chunk_xor){.t = s.t, .delta = s.delta, .value = s.base,
                               .bits = (uint16_t)s.in.at, .samples = (uint16_t)count,
-                              .leading = windowed ? s.leading : NO_WINDOW,
-                              .trailing = s.trailing};
+                              .leading = s.leading, .trailing = s.trailing};
     c->st = s.st;
     c->st_diff = s.st_diff;
     c->st_known = s.header & ST_KNOWN;
