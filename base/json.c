@@ -116,14 +116,7 @@ json_f64(struct json *j, double v)
         return;
     }
     buf_reserve(j->out, NUM_TEXT_MAX);
-    char *p = j->out->p + j->out->n;
-    size_t n = num_format_api(v, p);
-    /* JSON numbers have no padded exponent: "1e-07" is written 1e-7. */
-    if (n >= 4 && p[n - 4] == 'e' && p[n - 3] == '-' && p[n - 2] == '0') {
-        p[n - 2] = p[n - 1];
-        n--;
-    }
-    j->out->n += n;
+    j->out->n += num_format_api(v, j->out->p + j->out->n);
 }
 
 void

@@ -35,8 +35,8 @@ void json_u64(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);
 /* jansson exports the same name, which must not be taken from under it. */
 void json_null(struct json *j) __asm__("narthex_json_null");
-/* As Go's encoding/json writes float64: 'f' form, or 'e' below 1e-6 and from 1e21.
- * JSON has no NaN and no infinity: null. */
+/* As the API writes numbers: num_format_api, "1e-07".  JSON has no NaN and no infinity:
+ * null. */
 void json_f64(struct json *j, double v);
 /* Places the comma, after which the caller writes one raw value into out. */
 void json_raw(struct json *j);

@@ -2,6 +2,7 @@
 libmodel_a_SOURCES += model/labels.c model/labels.h
 libmodel_a_SOURCES += model/matcher.c model/matcher.h
 libmodel_a_SOURCES += model/relabel.c model/relabel.h
+libmodel_a_SOURCES += model/escape.c model/escape.h
 libmodel_a_SOURCES += model/kahan.h
 libmodel_a_SOURCES += model/histogram.c model/histogram.h model/histogram_priv.h model/histogram_bound.def
 libmodel_a_SOURCES += model/histogram_side.c model/histogram_add.c model/histogram_acc.c

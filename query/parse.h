@@ -8,6 +8,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "model/labels.h"
 #include "query/ast.h"
 
 struct parse_opts {

@@ -42,6 +42,62 @@ answer_more(void *arg, struct buf *out)
     return false;
 }
 
+/* [[seconds, count], …] of each step. */
+static void
+put_per_step(struct json *j, const struct value *v, const uint64_t *counts)
+{
+    json_open_array(j);
+    for (size_t i = 0; i < v->grid.steps; i++) {
+        json_open_array(j);
+        json_raw(j);
+        num_put_timestamp(j->out, grid_time(&v->grid, i));
+        json_u64(j, counts[i]);
+        json_close_array(j);
+    }
+    json_close_array(j);
+}
+
+static void
+put_timings(struct json *j, const struct query_stats *s)
+{
+    const struct {
+        const char *name;
+        double v;
+    } timings[] = {
+        {"evalTotalTime", s->eval_total_s},     {"resultSortTime", s->sort_s},
+        {"queryPreparationTime", s->prepare_s}, {"innerEvalTime", s->inner_eval_s},
+        {"execQueueTime", s->queue_s},          {"execTotalTime", s->total_s},
+    };
+
+    json_open_object(j);
+    for (size_t i = 0; i < ARRAY_LEN(timings); i++) {
+        json_key(j, str_of(timings[i].name));
+        json_f64(j, timings[i].v);
+    }
+    json_close_object(j);
+}
+
+static void
+put_samples(struct json *j, const struct query_stats *s, const struct value *v)
+{
+    json_open_object(j);
+    if (s->total_per_step) {
+        json_key_lit(j, "totalQueryableSamplesPerStep");
+        put_per_step(j, v, s->total_per_step);
+    }
+    json_key_lit(j, "totalQueryableSamples");
+    json_u64(j, s->samples_total);
+    if (s->read_per_step) {
+        json_key_lit(j, "samplesReadPerStep");
+        put_per_step(j, v, s->read_per_step);
+    }
+    json_key_lit(j, "samplesRead");
+    json_u64(j, s->samples_read);
+    json_key_lit(j, "peakSamples");
+    json_u64(j, s->samples_peak);
+    json_close_object(j);
+}
+
 static void
 put_stats(struct buf *out, const struct query_stats *s, const struct value *v)
 {
@@ -49,41 +105,9 @@ put_stats(struct buf *out, const struct query_stats *s, const struct value *v)
 
     json_open_object(&j);
     json_key_lit(&j, "timings");
-    json_open_object(&j);
-    const struct {
-        const char *name;
-        double v;
-    } timings[] = {
-        {"evalTotalTime", s->eval_total_s},   {"resultSortTime", s->sort_s},
-        {"queryPreparationTime", s->prepare_s}, {"innerEvalTime", s->inner_eval_s},
-        {"execQueueTime", s->queue_s},        {"execTotalTime", s->total_s},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(timings); i++) {
-        json_key(&j, str_of(timings[i].name));
-        json_f64(&j, timings[i].v);
-    }
-    json_close_object(&j);
+    put_timings(&j, s);
     json_key_lit(&j, "samples");
-    json_open_object(&j);
-    if (s->per_step) {
-        json_key_lit(&j, "totalQueryableSamplesPerStep");
-        json_open_array(&j);
-        for (size_t i = 0; i < v->grid.steps; i++) {
-            json_open_array(&j);
-            json_raw(&j);
-            num_put_timestamp(out, grid_time(&v->grid, i));
-            json_u64(&j, s->per_step[i]);
-            json_close_array(&j);
-        }
-        json_close_array(&j);
-    }
-    json_key_lit(&j, "totalQueryableSamples");
-    json_u64(&j, s->samples_total);
-    json_key_lit(&j, "samplesRead");
-    json_u64(&j, s->samples_read);
-    json_key_lit(&j, "peakSamples");
-    json_u64(&j, s->samples_peak);
-    json_close_object(&j);
+    put_samples(&j, s, v);
     json_close_object(&j);
 }
 

@@ -20,6 +20,7 @@
 struct config_http; /* server/config: the HTTP client block */
 struct http_client;
 
+/* Borrows c (and so the configuration generation it is part of). */
 bool http_client_new(struct http_client **out, const struct config_http *c, struct err *e) MUST_USE;
 struct http_client *http_client_ref(struct http_client *c);
 void http_client_unref(struct http_client **c);
@@ -53,8 +54,8 @@ struct http_loop;
 typedef void http_done(void *arg, bool ok, struct http_response *r, const struct err *e);
 bool http_loop_new(struct http_loop **out, struct err *e) MUST_USE;
 void http_loop_free(struct http_loop **l); /* cancels what runs; callbacks get CANCELED */
-/* Loop's thread only.  The request is copied; r in the callback is lent until it
- * returns, buffers may be swapped out of it. */
+/* Loop's thread only.  The request is copied, its body is borrowed until done; r in the
+ * callback is lent until it returns, buffers may be swapped out of it. */
 bool http_loop_start(struct http_loop *l, struct http_client *c, const struct http_request *r,
                      http_done *done, void *arg, struct err *e) MUST_USE;
 /* Waits at most timeout_ms for progress and runs callbacks; wake from other threads. */

@@ -1,0 +1,148 @@
+/* http_loop.c - thousands of transfers on one thread. */
+#include "base/mem.h"
+#include "base/panic.h"
+#include "server/net/http_priv.h"
+
+#define IDLE_HANDLES_MAX 256
+#define IDLE_CONNECTIONS_MAX 20000L /* one a target stays open between scrapes */
+
+struct http_loop {
+    unsigned magic;
+#define HTTP_LOOP_MAGIC 0x52c7e9b8
+    CURLM *multi;
+    struct transfer *running;
+    CURL *idle[IDLE_HANDLES_MAX];
+    size_t idle_n;
+};
+
+bool
+http_loop_new(struct http_loop **out, struct err *e)
+{
+    struct http_loop *l = MEM_NEW(struct http_loop);
+
+    l->magic = HTTP_LOOP_MAGIC;
+    l->multi = curl_multi_init();
+    if (!l->multi) {
+        mem_free(l);
+        return err_set(e, ERR_NET, "cannot start an HTTP client loop");
+    }
+    curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX);
+    *out = l;
+    return true;
+}
+
+static void
+unlink_transfer(struct http_loop *l, struct transfer *t)
+{
+    curl_multi_remove_handle(l->multi, t->curl);
+    *t->prev = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+}
+
+static void
+release(struct http_loop *l, struct transfer *t)
+{
+    CURL *curl = transfer_free(t);
+
+    if (l->idle_n < IDLE_HANDLES_MAX)
+        l->idle[l->idle_n++] = curl;
+    else
+        curl_easy_cleanup(curl);
+}
+
+void
+http_loop_free(struct http_loop **out)
+{
+    struct http_loop *l = *out;
+
+    if (!l)
+        return;
+    CHECK_MAGIC(l, HTTP_LOOP_MAGIC);
+    while (l->running) {
+        struct transfer *t = l->running;
+        struct err e;
+        unlink_transfer(l, t);
+        err_set(&e, ERR_CANCELED, "context canceled");
+        t->done(t->arg, false, &t->response, &e);
+        release(l, t);
+    }
+    for (size_t i = 0; i < l->idle_n; i++)
+        curl_easy_cleanup(l->idle[i]);
+    curl_multi_cleanup(l->multi);
+    l->magic = 0;
+    mem_free(l);
+    *out = NULL;
+}
+
+static bool
+begin_stage(struct http_loop *l, struct transfer *t, struct err *e)
+{
+    if (!transfer_prepare(t, e))
+        return false;
+    t->next = l->running;
+    t->prev = &l->running;
+    if (t->next)
+        t->next->prev = &t->next;
+    l->running = t;
+    curl_multi_add_handle(l->multi, t->curl);
+    return true;
+}
+
+bool
+http_loop_start(struct http_loop *l, struct http_client *c, const struct http_request *r,
+                http_done *done, void *arg, struct err *e)
+{
+    CHECK_MAGIC(l, HTTP_LOOP_MAGIC);
+    CURL *curl = l->idle_n ? l->idle[--l->idle_n] : curl_easy_init();
+    struct transfer *t = transfer_new(c, curl, r);
+
+    t->done = done;
+    t->arg = arg;
+    if (begin_stage(l, t, e))
+        return true;
+    release(l, t);
+    return false;
+}
+
+static void
+on_finished(struct http_loop *l, struct transfer *t, CURLcode rc)
+{
+    struct err e = ERR_INIT;
+    bool again;
+
+    unlink_transfer(l, t);
+    bool ok = transfer_finish(t, rc, &again, &e);
+    if (ok && again && begin_stage(l, t, &e))
+        return;
+    ok = ok && !again;
+    t->done(t->arg, ok, &t->response, &e);
+    release(l, t);
+}
+
+void
+http_loop_run(struct http_loop *l, int64_t timeout_ms)
+{
+    int running, left;
+    CURLMsg *m;
+
+    CHECK_MAGIC(l, HTTP_LOOP_MAGIC);
+    curl_multi_perform(l->multi, &running);
+    curl_multi_poll(l->multi, NULL, 0, (int)MAX(MIN(timeout_ms, 60000), 0), NULL);
+    curl_multi_perform(l->multi, &running);
+    while ((m = curl_multi_info_read(l->multi, &left)) != NULL) {
+        struct transfer *t = NULL;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        CURLcode rc = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        CHECK_MAGIC(t, TRANSFER_MAGIC);
+        on_finished(l, t, rc);
+    }
+}
+
+void
+http_loop_wake(struct http_loop *l)
+{
+    curl_multi_wakeup(l->multi);
+}

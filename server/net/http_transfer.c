@@ -1,0 +1,427 @@
+/* http_transfer.c - one request onto a curl handle, and curl's result into our words. */
+#include <errno.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/panic.h"
+#include "server/net/http_priv.h"
+
+#define HEADER_VALUE_MAX 4096
+#define TOKEN_BODY_MAX (1u << 20)
+#define REDIRECTS_MAX 10 /* Go's */
+
+struct transfer *
+transfer_new(struct http_client *c, CURL *curl, const struct http_request *r)
+{
+    struct transfer *t = MEM_NEW(struct transfer);
+
+    t->magic = TRANSFER_MAGIC;
+    t->client = http_client_ref(c);
+    t->curl = curl;
+    t->stage = c->c->oauth2 && oauth2_wants_token(c) ? TRANSFER_TOKEN : TRANSFER_REQUEST;
+    t->start_ms = clock_mono_ms();
+    t->method = mem_cstr(str_of(r->method ? r->method : "GET"));
+    t->url = mem_cstr(str_of(r->url));
+    t->unix_socket = r->unix_socket ? mem_cstr(str_of(r->unix_socket)) : NULL;
+    for (size_t i = 0; i < r->headers_n; i++) {
+        /* "Name;" is how curl is told to send a header without a value. */
+        if (r->headers[i].value.n == 0)
+            buf_printf(&t->header_text, "%.*s;", STR_ARG(r->headers[i].name));
+        else
+            buf_printf(&t->header_text, "%.*s: %.*s", STR_ARG(r->headers[i].name),
+                       STR_ARG(r->headers[i].value));
+        buf_byte(&t->header_text, '\0');
+    }
+    t->headers_n = r->headers_n;
+    t->body = r->body;
+    t->timeout_ms = r->timeout_ms;
+    t->body_max = r->body_max;
+    return t;
+}
+
+CURL *
+transfer_free(struct transfer *t)
+{
+    CURL *curl = t->curl;
+
+    CHECK_MAGIC(t, TRANSFER_MAGIC);
+    http_response_fini(&t->response);
+    curl_slist_free_all(t->headers);
+    buf_free(&t->secrets);
+    buf_free(&t->header_text);
+    buf_free(&t->token_form);
+    mem_free(t->method);
+    mem_free(t->url);
+    mem_free(t->unix_socket);
+    http_client_unref(&t->client);
+    t->magic = 0;
+    mem_free(t);
+    return curl;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    size_t max = t->stage == TRANSFER_TOKEN ? TOKEN_BODY_MAX : t->body_max;
+
+    (void)size;
+    if (t->response.body.n + n > max) {
+        t->body_over = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    buf_put(&t->response.body, STR(p, n));
+    return n;
+}
+
+static void
+keep_header(str line, const char *name, struct buf *out)
+{
+    size_t n = strlen(name);
+
+    if (line.n <= n || line.p[n] != ':' || strncasecmp(line.p, name, n) != 0)
+        return;
+    str v = str_from(line, n + 1);
+    while (v.n && (v.p[0] == ' ' || v.p[0] == '\t'))
+        v = str_from(v, 1);
+    while (v.n && (v.p[v.n - 1] == '\r' || v.p[v.n - 1] == '\n' || v.p[v.n - 1] == ' '))
+        v.n--;
+    buf_clear(out);
+    buf_put(out, STR(v.p, MIN(v.n, (size_t)HEADER_VALUE_MAX)));
+}
+
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    struct http_response *r = &t->response;
+    str line = STR(p, n);
+
+    (void)size;
+    if (str_starts(line, STRL("HTTP/"))) { /* a new answer: after a redirect or 100 */
+        buf_clear(&r->content_type);
+        buf_clear(&r->content_encoding);
+        buf_clear(&r->retry_after);
+        buf_clear(&r->location);
+        buf_clear(&r->body);
+    }
+    keep_header(line, "Content-Type", &r->content_type);
+    keep_header(line, "Content-Encoding", &r->content_encoding);
+    keep_header(line, "Retry-After", &r->retry_after);
+    keep_header(line, "Location", &r->location);
+    return n;
+}
+
+static void
+add_header(struct transfer *t, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(t->headers, line);
+    CHECK(more != NULL);
+    t->headers = more;
+}
+
+static bool
+add_credential_header(struct transfer *t, const char *prefix, str text, str file, struct err *e)
+{
+    struct buf b = {0};
+
+    buf_put(&b, str_of(prefix));
+    bool ok = secret_read(text, file, &b, e);
+    if (ok)
+        add_header(t, buf_cstr(&b));
+    buf_free(&b);
+    return ok;
+}
+
+static bool
+apply_basic_auth(struct transfer *t, const struct config_basic_auth *b, struct err *e)
+{
+    struct buf user = {0}, password = {0};
+    bool ok = secret_read(b->username, b->username_file, &user, e) &&
+              secret_read(b->password, b->password_file, &password, e);
+
+    if (ok) {
+        curl_easy_setopt(t->curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(t->curl, CURLOPT_USERNAME, buf_cstr(&user));
+        curl_easy_setopt(t->curl, CURLOPT_PASSWORD, buf_cstr(&password));
+    }
+    buf_free(&user);
+    buf_free(&password);
+    return ok;
+}
+
+static bool
+apply_authorization(struct transfer *t, struct err *e)
+{
+    const struct config_http *c = t->client->c;
+
+    if (c->basic_auth)
+        return apply_basic_auth(t, c->basic_auth, e);
+    if (c->authorization) {
+        struct buf prefix = {0};
+        buf_printf(&prefix, "Authorization: %.*s ", STR_ARG(c->authorization->type));
+        bool ok = add_credential_header(t, buf_cstr(&prefix), c->authorization->credentials,
+                                        c->authorization->credentials_file, e);
+        buf_free(&prefix);
+        return ok;
+    }
+    if (c->oauth2) {
+        struct buf token = {0};
+        mutex_lock(&t->client->mu);
+        buf_put(&token, buf_str(&t->client->token));
+        mutex_unlock(&t->client->mu);
+        bool ok = add_credential_header(t, "Authorization: Bearer ", buf_str(&token), STR_EMPTY, e);
+        buf_free(&token);
+        return ok;
+    }
+    return true;
+}
+
+static bool
+apply_extra_headers(struct transfer *t, struct err *e)
+{
+    const struct config_headers *h = t->client->c->headers;
+    bool ok = true;
+
+    for (size_t i = 0; h && ok && i < h->list.n; i++) {
+        const struct config_header *x = &h->list.v[i];
+        struct buf prefix = {0};
+        buf_printf(&prefix, "%.*s: ", STR_ARG(x->name));
+        for (size_t k = 0; ok && k < x->values.n; k++)
+            ok = add_credential_header(t, buf_cstr(&prefix), x->values.v[k], STR_EMPTY, e);
+        for (size_t k = 0; ok && k < x->secrets.n; k++)
+            ok = add_credential_header(t, buf_cstr(&prefix), x->secrets.v[k], STR_EMPTY, e);
+        for (size_t k = 0; ok && k < x->files.n; k++)
+            ok = add_credential_header(t, buf_cstr(&prefix), STR_EMPTY, x->files.v[k], e);
+        buf_free(&prefix);
+    }
+    return ok;
+}
+
+static void
+set_common(struct transfer *t)
+{
+    CURL *c = t->curl;
+    int64_t left = t->timeout_ms - (clock_mono_ms() - t->start_ms);
+
+    curl_easy_reset(c);
+    curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->error);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)MAX(left, 1));
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
+    t->error[0] = '\0';
+    add_header(t, "Expect:"); /* no waiting for 100 Continue */
+}
+
+static bool
+prepare_token(struct transfer *t, struct err *e)
+{
+    const struct config_oauth2 *o = t->client->c->oauth2;
+
+    set_common(t);
+    buf_clear(&t->token_form);
+    if (!oauth2_form(o, &t->token_form, e) || !transport_apply(t->curl, &o->tls, &o->proxy, e))
+        return false;
+    char *url = mem_cstr(o->token_url);
+    curl_easy_setopt(t->curl, CURLOPT_URL, url);
+    mem_free(url);
+    curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->token_form.n);
+    curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, buf_cstr(&t->token_form));
+    add_header(t, "Accept: application/json");
+    curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
+    return true;
+}
+
+static void
+apply_method(struct transfer *t)
+{
+    if (t->body.n > 0 || strcmp(t->method, "POST") == 0 || strcmp(t->method, "PUT") == 0) {
+        curl_easy_setopt(t->curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.n);
+        curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, t->body.n ? t->body.p : "");
+        if (strcmp(t->method, "POST") != 0)
+            curl_easy_setopt(t->curl, CURLOPT_CUSTOMREQUEST, t->method);
+    } else if (strcmp(t->method, "HEAD") == 0) {
+        curl_easy_setopt(t->curl, CURLOPT_NOBODY, 1L);
+    } else if (strcmp(t->method, "GET") != 0) {
+        curl_easy_setopt(t->curl, CURLOPT_CUSTOMREQUEST, t->method);
+    }
+}
+
+bool
+transfer_prepare(struct transfer *t, struct err *e)
+{
+    const struct config_http *c = t->client->c;
+
+    CHECK_MAGIC(t, TRANSFER_MAGIC);
+    if (t->stage == TRANSFER_TOKEN)
+        return prepare_token(t, e);
+    set_common(t);
+    curl_easy_setopt(t->curl, CURLOPT_URL, t->url);
+    curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, c->follow_redirects ? 1L : 0L);
+    curl_easy_setopt(t->curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+    curl_easy_setopt(t->curl, CURLOPT_HTTP_VERSION,
+                     c->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    if (t->unix_socket)
+        curl_easy_setopt(t->curl, CURLOPT_UNIX_SOCKET_PATH, t->unix_socket);
+    apply_method(t);
+    const char *line = t->header_text.p;
+    for (size_t i = 0; i < t->headers_n; i++, line += strlen(line) + 1)
+        add_header(t, line);
+    if (!apply_authorization(t, e) || !apply_extra_headers(t, e) ||
+        !transport_apply(t->curl, &c->tls, &c->proxy, e))
+        return false;
+    curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
+    return true;
+}
+
+/* Go's name of the operation in its errors: "Get", "Post". */
+static void
+put_operation(struct buf *b, const struct transfer *t)
+{
+    char name[16] = "";
+    for (size_t i = 0; i + 1 < sizeof name && t->method[i]; i++)
+        name[i] = i ? (char)(t->method[i] | 0x20) : t->method[i];
+    char *url = NULL, *password = NULL;
+    CURLU *u = curl_url();
+    /* A password in the URL is not for logs. */
+    if (curl_url_set(u, CURLUPART_URL, t->url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK &&
+        curl_url_set(u, CURLUPART_PASSWORD, "xxxxx", 0) == CURLUE_OK)
+        curl_url_get(u, CURLUPART_URL, &url, 0);
+    buf_printf(b, "%s \"%s\": ", name, url ? url : t->url);
+    curl_free(url);
+    curl_free(password);
+    curl_url_cleanup(u);
+}
+
+static void
+put_peer(struct buf *b, CURL *curl)
+{
+    char *ip = NULL;
+    long port = 0;
+
+    curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &ip);
+    curl_easy_getinfo(curl, CURLINFO_PRIMARY_PORT, &port);
+    if (ip && *ip)
+        buf_printf(b, strchr(ip, ':') ? " [%s]:%ld" : " %s:%ld", ip, port);
+}
+
+/* strerror in Go's spelling. */
+static const char *
+go_errno(long errnum)
+{
+    switch (errnum) {
+    case ECONNREFUSED: return "connection refused";
+    case ECONNRESET: return "connection reset by peer";
+    case EHOSTUNREACH: return "no route to host";
+    case ENETUNREACH: return "network is unreachable";
+    case ENOENT: return "no such file or directory";
+    case EACCES: return "permission denied";
+    case EPIPE: return "broken pipe";
+    default: return errnum ? strerror((int)errnum) : "connection refused";
+    }
+}
+
+static void
+put_host(struct buf *b, const struct transfer *t)
+{
+    char *host = NULL;
+    CURLU *u = curl_url();
+    if (curl_url_set(u, CURLUPART_URL, t->url, 0) == CURLUE_OK)
+        curl_url_get(u, CURLUPART_HOST, &host, 0);
+    buf_put(b, str_of(host ? host : t->url));
+    curl_free(host);
+    curl_url_cleanup(u);
+}
+
+static bool
+network_error(struct transfer *t, CURLcode rc, struct err *e)
+{
+    struct buf b = {0};
+    long errnum = 0;
+
+    if (t->body_over)
+        return err_set(e, ERR_LIMIT, "body size limit exceeded");
+    curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &errnum);
+    put_operation(&b, t);
+    switch (rc) {
+    case CURLE_OPERATION_TIMEDOUT:
+        buf_lit(&b, "context deadline exceeded");
+        break;
+    case CURLE_COULDNT_CONNECT:
+        if (t->unix_socket)
+            buf_printf(&b, "dial unix %s", t->unix_socket);
+        else
+            buf_lit(&b, "dial tcp");
+        if (!t->unix_socket)
+            put_peer(&b, t->curl);
+        buf_printf(&b, ": connect: %s", go_errno(errnum));
+        break;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        buf_lit(&b, "dial tcp: lookup ");
+        put_host(&b, t);
+        buf_lit(&b, ": no such host");
+        break;
+    case CURLE_GOT_NOTHING:
+        buf_lit(&b, "EOF");
+        break;
+    case CURLE_PARTIAL_FILE:
+        buf_lit(&b, "unexpected EOF");
+        break;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        buf_printf(&b, "%s tcp", rc == CURLE_RECV_ERROR ? "read" : "write");
+        put_peer(&b, t->curl);
+        buf_printf(&b, ": %s", go_errno(errnum ? errnum : ECONNRESET));
+        break;
+    case CURLE_TOO_MANY_REDIRECTS:
+        buf_printf(&b, "stopped after %d redirects", REDIRECTS_MAX);
+        break;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        buf_lit(&b, "unsupported protocol scheme");
+        break;
+    default:
+        buf_put(&b, str_of(t->error[0] ? t->error : curl_easy_strerror(rc)));
+    }
+    err_set(e, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_NET, "%s", buf_cstr(&b));
+    buf_free(&b);
+    return false;
+}
+
+bool
+transfer_finish(struct transfer *t, CURLcode rc, bool *again, struct err *e)
+{
+    long status = 0;
+
+    *again = false;
+    if (rc != CURLE_OK)
+        return network_error(t, rc, e);
+    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+    t->response.status = (int)status;
+    if (t->stage == TRANSFER_REQUEST)
+        return true;
+    if (!oauth2_take_answer(t->client, &t->response, e)) {
+        struct buf b = {0};
+        put_operation(&b, t);
+        err_prefix(e, "%s", buf_cstr(&b));
+        buf_free(&b);
+        return false;
+    }
+    http_response_fini(&t->response);
+    t->response = (struct http_response){0};
+    t->stage = TRANSFER_REQUEST;
+    *again = true;
+    return true;
+}
