@@ -14,3 +14,4 @@ libbase_a_SOURCES += base/metric.c base/metric_expose.c base/metric_process.c ba
 libbase_a_SOURCES += base/yaml.c base/yaml_out.c base/yaml_scalar.c
 libbase_a_SOURCES += base/url.c
 libbase_a_SOURCES += base/fmath.c base/fmath_trig.c base/fmath.h
+libbase_a_SOURCES += base/pb.c base/pb.h

@@ -19,6 +19,7 @@ struct web {
     struct regex *cors;            /* NULL: any origin */
     struct auth *auth;             /* NULL: open */
     struct web_layers layers;      /* fixed before ready */
+    struct remote_receiver *receiver; /* made with the layers */
     _Atomic bool ready, stopping;
     _Atomic bool reload_ok;
     _Atomic int64_t reload_ms;

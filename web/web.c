@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/regex.h"
+#include "server/remote/write.h"
 #include "web/api_priv.h"
 #include "web/auth.h"
 #include "web/route.h"
@@ -65,6 +66,8 @@ web_set_ready(struct web *w, const struct web_layers *l)
 {
     CHECK_MAGIC(w, WEB_MAGIC);
     w->layers = *l;
+    if (l->db)
+        w->receiver = remote_receiver_new(l->db);
     atomic_store(&w->ready, true);
 }
 
@@ -84,6 +87,7 @@ web_stop(struct web **out, int64_t grace_ms)
         return;
     CHECK_MAGIC(w, WEB_MAGIC);
     http_server_stop(&w->http, grace_ms);
+    remote_receiver_free(&w->receiver);
     auth_free(&w->auth);
     regex_free(&w->cors);
     w->magic = 0;

@@ -26,6 +26,7 @@ struct web_opts {
     size_t max_connections;
     int64_t read_timeout_ms;
     bool enable_admin, enable_lifecycle, enable_remote_write, enable_otlp;
+    bool write_accepts_v1, write_accepts_v2; /* remote-write-receiver.accepted-protobuf-messages */
     const char *tls_config_file;   /* --web.config.file, or NULL */
     const struct flags *flags;     /* for status/flags */
     const char *data_dir;
