@@ -35,7 +35,8 @@ void append_free(struct append **a); /* rolls back */
 bool append_series(struct append *a, struct labels ls, series_id *out, struct err *e) MUST_USE;
 /* As append_series, but only finds: 0 if there is no such series. */
 series_id append_find(struct append *a, struct labels ls);
-/* True if the series existed before this batch (scrape_series_added). */
+/* True if this batch made the series (scrape_series_added); also after commit, until the
+ * batch is used again. */
 bool append_series_is_new(const struct append *a, series_id id);
 
 /* Queues a sample; false if id names no live series. st is the start time or 0. */

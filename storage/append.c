@@ -1,0 +1,390 @@
+#include "storage/append.h"
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "storage/db.h"
+
+/* A commit loads records ahead of the one it works on: they lie all over the head. */
+#define PREFETCH 8
+
+struct append_exemplar {
+    series_id id;
+    struct labels labels; /* in the arena */
+    int64_t t;
+    double v;
+};
+struct append {
+    unsigned magic;
+#define APPEND_MAGIC 0xa99e4d01u
+    struct tsdb *db;
+    struct pin pin;       /* held while the batch has ids */
+    struct arena *arena;  /* histograms and exemplars */
+    /* columns, n of each */
+    size_t n, cap;
+    uint32_t *ids;
+    int64_t *t;
+    double *v;
+    int64_t *st;          /* NULL until a sample has one */
+    struct histogram **h; /* NULL until a sample is one */
+    uint8_t *verdict;
+    uint32_t *created;    /* ids made by this batch, ascending */
+    size_t created_n, created_cap;
+    struct append_exemplar *exemplars;
+    size_t exemplars_n, exemplars_cap;
+};
+
+struct append *
+append_new(struct tsdb *db)
+{
+    CHECK_MAGIC(db, TSDB_MAGIC);
+    struct append *a = MEM_NEW(struct append);
+    a->magic = APPEND_MAGIC;
+    a->db = db;
+    a->arena = arena_new();
+    return a;
+}
+
+/* Ready for the next batch. */
+static void
+append_reset(struct append *a)
+{
+    a->n = a->exemplars_n = 0;
+    mem_free(a->st);
+    mem_free(a->h);
+    a->st = NULL;
+    a->h = NULL;
+    arena_clear(a->arena);
+    pin_leave(&a->db->head.pins, &a->pin);
+}
+
+void
+append_free(struct append **ap)
+{
+    struct append *a = *ap;
+    *ap = NULL;
+    if (a == NULL)
+        return;
+    CHECK_MAGIC(a, APPEND_MAGIC);
+    append_reset(a);
+    arena_free(&a->arena);
+    mem_free(a->ids);
+    mem_free(a->t);
+    mem_free(a->v);
+    mem_free(a->verdict);
+    mem_free(a->created);
+    mem_free(a->exemplars);
+    a->magic = 0;
+    mem_free(a);
+}
+
+static void
+append_begin(struct append *a)
+{
+    if (a->pin.at)
+        return;
+    a->created_n = 0; /* callers may ask about the last batch until now */
+    pin_enter(&a->db->head.pins, &a->pin);
+}
+
+static bool
+append_may_create(struct append *a, struct err *e)
+{
+    const struct tsdb *db = a->db;
+    uint64_t max = db->opts.series_max;
+    if (max && db->head.series.live >= max)
+        return err_set(e, ERR_LIMIT, "series limit of %llu reached", (unsigned long long)max);
+    if (atomic_load_explicit(&db->memory_full, memory_order_relaxed))
+        return err_set(e, ERR_LIMIT, "memory limit reached: no new series");
+    return true;
+}
+
+static bool
+append_create(struct append *a, struct labels ls, uint32_t hash, series_id *out, struct err *e)
+{
+    struct head *h = &a->db->head;
+    bool ok = true;
+    rwlock_write(&h->index);
+    *out = series_find(&h->series, ls, hash);
+    if (*out) { /* another batch was faster */
+        CHECK(series_revive(&h->series, *out));
+    } else if ((ok = append_may_create(a, e))) {
+        *out = series_create(&h->series, ls, hash);
+        if (*out == 0)
+            ok = err_set(e, ERR_LIMIT, "series ids are used up");
+        mem_grow(&a->created, &a->created_cap, a->created_n + 1, sizeof(*a->created));
+        if (ok)
+            a->created[a->created_n++] = *out;
+    }
+    rwlock_unlock(&h->index);
+    return ok;
+}
+
+bool
+append_series(struct append *a, struct labels ls, series_id *out, struct err *e)
+{
+    *out = append_find(a, ls);
+    return *out || append_create(a, ls, (uint32_t)labels_hash(ls), out, e);
+}
+
+series_id
+append_find(struct append *a, struct labels ls)
+{
+    CHECK_MAGIC(a, APPEND_MAGIC);
+    struct head *h = &a->db->head;
+    append_begin(a);
+    uint32_t hash = (uint32_t)labels_hash(ls);
+    rwlock_read(&h->index);
+    uint32_t id = series_find(&h->series, ls, hash);
+    if (id)
+        CHECK(series_revive(&h->series, id));
+    rwlock_unlock(&h->index);
+    return id;
+}
+
+bool
+append_series_is_new(const struct append *a, series_id id)
+{
+    size_t lo = 0, hi = a->created_n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (a->created[mid] < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < a->created_n && a->created[lo] == id;
+}
+
+static void
+append_grow(struct append *a)
+{
+    size_t was = a->cap;
+    a->cap = a->cap ? a->cap * 2 : 64;
+    a->ids = mem_realloc(a->ids, a->cap * sizeof(*a->ids));
+    a->t = mem_realloc(a->t, a->cap * sizeof(*a->t));
+    a->v = mem_realloc(a->v, a->cap * sizeof(*a->v));
+    a->verdict = mem_realloc(a->verdict, a->cap);
+    if (a->st) {
+        a->st = mem_realloc(a->st, a->cap * sizeof(*a->st));
+        memset(a->st + was, 0, (a->cap - was) * sizeof(*a->st));
+    }
+    if (a->h) {
+        a->h = mem_realloc(a->h, a->cap * sizeof(*a->h));
+        memset(a->h + was, 0, (a->cap - was) * sizeof(*a->h));
+    }
+}
+
+static bool
+append_queue(struct append *a, series_id id, int64_t t, double v)
+{
+    if (UNLIKELY(a->pin.at == 0))
+        append_begin(a);
+    if (UNLIKELY(id == 0 || !series_revive(&a->db->head.series, id)))
+        return false;
+    if (UNLIKELY(a->n == a->cap))
+        append_grow(a);
+    a->ids[a->n] = id;
+    a->t[a->n] = t;
+    a->v[a->n] = v;
+    a->n++;
+    return true;
+}
+
+bool
+append_float(struct append *a, series_id id, int64_t t, double v)
+{
+    return append_queue(a, id, t, v);
+}
+
+static void
+append_set_st(struct append *a, int64_t st)
+{
+    if (st == 0)
+        return;
+    if (a->st == NULL)
+        a->st = MEM_ARRAY(int64_t, a->cap);
+    a->st[a->n - 1] = st;
+}
+
+bool
+append_float_st(struct append *a, series_id id, int64_t st, int64_t t, double v)
+{
+    if (!append_queue(a, id, t, v))
+        return false;
+    append_set_st(a, st);
+    return true;
+}
+
+bool
+append_histogram(struct append *a, series_id id, int64_t st, int64_t t, const struct histogram *h)
+{
+    if (!append_queue(a, id, t, 0))
+        return false;
+    append_set_st(a, st);
+    if (a->h == NULL)
+        a->h = MEM_ARRAY(struct histogram *, a->cap);
+    a->h[a->n - 1] = histogram_copy(a->arena, h);
+    return true;
+}
+
+bool
+append_exemplar(struct append *a, series_id id, struct labels ls, int64_t t, double v)
+{
+    append_begin(a);
+    if (id == 0 || !series_revive(&a->db->head.series, id))
+        return false;
+    mem_grow(&a->exemplars, &a->exemplars_cap, a->exemplars_n + 1, sizeof(*a->exemplars));
+    a->exemplars[a->exemplars_n++] = (struct append_exemplar){
+        .id = id, .labels = labels_copy(a->arena, ls), .t = t, .v = v};
+    return true;
+}
+
+size_t
+append_count(const struct append *a)
+{
+    return a->n;
+}
+
+void
+append_rollback(struct append *a)
+{
+    CHECK_MAGIC(a, APPEND_MAGIC);
+    append_reset(a);
+}
+
+struct labels
+append_labels_of(struct append *a, series_id id, struct arena *arena)
+{
+    struct head *h = &a->db->head;
+    struct labels ls = LABELS_EMPTY;
+    rwlock_read(&h->index);
+    if (series_word(&h->series, id)) {
+        uint32_t slot = series_slot(&h->series, id);
+        ls = series_labels(&h->series, series_cold(&h->series, slot)->pairs,
+                           series_hot(&h->series, slot)->labels_n, arena);
+        ls = labels_copy(arena, ls);
+    }
+    rwlock_unlock(&h->index);
+    return ls;
+}
+
+int64_t
+append_oldest_allowed_ms(struct append *a)
+{
+    struct head *h = &a->db->head;
+    rwlock_read(&h->gate);
+    int64_t t = head_oldest_allowed(h);
+    rwlock_unlock(&h->gate);
+    return t;
+}
+
+static enum append_verdict
+append_verdict_of(enum head_verdict v)
+{
+    switch (v) {
+    case HEAD_STORED:
+    case HEAD_LATE:
+    case HEAD_SAME:
+        return APPEND_ACCEPTED;
+    case HEAD_DUPLICATE:
+        return APPEND_DUPLICATE;
+    case HEAD_OUT_OF_ORDER:
+        return APPEND_OUT_OF_ORDER;
+    case HEAD_OUT_OF_BOUNDS:
+        return APPEND_OUT_OF_BOUNDS;
+    case HEAD_TOO_OLD:
+        return APPEND_TOO_OLD;
+    }
+    UNREACHABLE();
+}
+
+/* What commit would say to each sample, changing nothing: the newest sample of a series
+ * may be one of this batch, so those seen are kept in a small table. */
+static bool
+append_dry_run(struct append *a)
+{
+    struct head *h = &a->db->head;
+    size_t mask = 15;
+    while (mask < a->n * 2)
+        mask = mask * 2 + 1;
+    uint32_t *newest = ARENA_ZARRAY(a->arena, uint32_t, mask + 1); /* index + 1 */
+    bool all = true;
+    for (size_t i = 0; i < a->n; i++) {
+        uint32_t slot = series_slot(&h->series, a->ids[i]);
+        const struct series *s = series_hot(&h->series, slot);
+        size_t at = (a->ids[i] * 0x9e3779b1u) & mask;
+        while (newest[at] && a->ids[newest[at] - 1] != a->ids[i])
+            at = (at + 1) & mask;
+        size_t seen = newest[at];
+        struct histogram *hist = a->h ? a->h[i] : NULL;
+        bool has = seen || s->flags & SERIES_HAS_SAMPLE;
+        enum head_verdict v =
+            head_judge(h, has, seen ? a->t[seen - 1] : s->x.t, a->t[i]);
+        if (v == HEAD_STORED) {
+            newest[at] = (uint32_t)i + 1;
+        } else if (v == HEAD_SAME) {
+            struct histogram *other = seen && a->h ? a->h[seen - 1] : NULL;
+            bool same = !seen ? head_newest_is(h, slot, a->v[i], hist)
+                        : hist && other
+                            ? hist->integer == other->integer && histogram_equal(hist, other)
+                            : !hist && !other && f64_bits(a->v[i]) == f64_bits(a->v[seen - 1]);
+            v = same ? HEAD_SAME : HEAD_DUPLICATE;
+        }
+        all = all && head_accepts(v);
+        a->verdict[i] = append_verdict_of(v);
+    }
+    return all;
+}
+
+static void
+append_apply(struct append *a)
+{
+    struct head *h = &a->db->head;
+    struct series_table *table = &h->series;
+    for (size_t i = 0; i < a->n; i++) {
+        if (i + PREFETCH < a->n)
+            __builtin_prefetch(series_hot(table, series_slot(table, a->ids[i + PREFETCH])), 1);
+        uint32_t slot = series_slot(table, a->ids[i]);
+        int64_t st = a->st ? a->st[i] : 0;
+        enum head_verdict v =
+            a->h && a->h[i] ? head_append_histogram(h, slot, st, a->t[i], a->h[i])
+                            : head_append_float(h, slot, st, a->t[i], a->v[i]);
+        a->verdict[i] = append_verdict_of(v);
+    }
+}
+
+static void
+append_count_verdicts(const struct append *a, struct append_result *out)
+{
+    size_t count[APPEND_TOO_OLD + 1] = {0};
+    for (size_t i = 0; i < a->n; i++)
+        count[a->verdict[i]]++;
+    *out = (struct append_result){.accepted = count[APPEND_ACCEPTED],
+                                  .duplicate = count[APPEND_DUPLICATE],
+                                  .out_of_order = count[APPEND_OUT_OF_ORDER],
+                                  .out_of_bounds = count[APPEND_OUT_OF_BOUNDS],
+                                  .too_old = count[APPEND_TOO_OLD]};
+    if (out->accepted < a->n)
+        out->verdict = a->verdict;
+}
+
+bool
+append_commit(struct append *a, enum append_durability how, bool all_or_nothing,
+              struct append_result *out, struct err *e)
+{
+    CHECK_MAGIC(a, APPEND_MAGIC);
+    (void)how;
+    (void)e;
+    struct head *h = &a->db->head;
+    *out = (struct append_result){0};
+    if (a->n) {
+        rwlock_write(&h->gate);
+        head_begin(h, a->t[0]);
+        if (!all_or_nothing || append_dry_run(a))
+            append_apply(a);
+        rwlock_unlock(&h->gate);
+        append_count_verdicts(a, out);
+    }
+    append_reset(a);
+    return true;
+}

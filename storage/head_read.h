@@ -1,0 +1,47 @@
+/* head_read.h - selecting and reading series of the head.
+ *
+ * head_select turns matchers into ids.  What it costs follows what matches:
+ *   1. Matchers that refuse the empty value include: = and set-shaped regexes are probes,
+ *      the smallest of these is the base.  Without one, a regular expression sees each
+ *      distinct value of its name once and the union of the lists is the base; without
+ *      that, the base is all series.
+ *   2. Every other matcher filters the base.  If it has few ids, each series' own value is
+ *      looked at (and each distinct value matched once); if many, lists are intersected
+ *      or subtracted.
+ *
+ * A view then copies, under the gate, what may change: the open chunk's bytes and the
+ * late samples.  Sealed chunks are read later from the head_map that was current.
+ */
+#pragma once
+#include "model/matcher.h"
+#include "storage/head.h"
+
+/* REQUIRES the index lock, shared. */
+struct ids head_select(struct head *h, const struct matcher *m, size_t n, struct arena *a);
+/* The value of the name in a series; empty if absent.  Locks as above. */
+str head_label_value(const struct head *h, uint32_t slot, uint32_t name);
+
+/* One series at one instant; all memory is the arena's or kept by the pin. */
+struct head_series {
+    uint32_t id;
+    uint16_t labels_n;
+    uint8_t encoding;          /* of `open`; 0 none */
+    bool truncated;            /* samples before `floor` belong to blocks */
+    const uint32_t *pairs;
+    uint64_t sealed, late_sealed;
+    int64_t floor;
+    int64_t mint, maxt;        /* of the in-order samples */
+    int64_t open_mint;
+    str open;                  /* the open chunk, finished */
+    struct column *late;       /* the late samples not yet sealed; NULL none */
+    struct intervals deleted;
+};
+/* False if the series has no samples that could lie in [mint, maxt].  REQUIRES the gate,
+ * shared. */
+bool head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, struct arena *a,
+                   struct head_series *out);
+/* Appends the samples in [mint, maxt], ascending, to out, which ends before mint. */
+bool head_series_read(const struct head_series *s, const struct head_map *map, int64_t mint,
+                      int64_t maxt, struct arena *a, struct column *out, struct err *e) MUST_USE;
+uint64_t head_series_estimate(const struct head_series *s, const struct head_map *map, int64_t mint,
+                              int64_t maxt);

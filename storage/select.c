@@ -1,0 +1,333 @@
+#include "storage/select.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/panic.h"
+#include "storage/db.h"
+#include "storage/head_read.h"
+#include "storage/merge.h"
+
+struct view_part { /* of a series, in one block */
+    struct block *block;
+    struct block_series *series;
+};
+struct view_series {
+    struct head_series *head; /* NULL: not in the head */
+    struct view_part *parts;  /* ascending by block */
+    size_t parts_n;
+};
+struct view_selection {
+    int64_t mint, maxt;
+    struct selection out;
+    struct view_series *series; /* by handle */
+    struct head_series *head;   /* what the head has, sorted by labels in the end */
+    size_t head_n;
+};
+struct view {
+    unsigned magic;
+#define VIEW_MAGIC 0x51e1ec70u
+    struct tsdb *db;
+    struct pin pin;
+    struct arena *arena;
+    struct head_map *map;
+    struct block_list *blocks;
+    struct view_selection *v;
+    size_t n;
+};
+
+/* Snapshots the head's series of one selection; REQUIRES gate and index, shared. */
+static void
+view_head(struct view *view, struct view_selection *s, const struct selection_spec *spec,
+          struct arena *scratch)
+{
+    struct head *h = &view->db->head;
+    struct arena_mark mark = arena_mark(scratch);
+    struct ids ids = {0};
+    if (spec->maxt >= h->mint && spec->mint <= h->maxt)
+        ids = head_select(h, spec->m, spec->n, scratch);
+    s->head = ARENA_ARRAY(view->arena, struct head_series, ids.n);
+    for (size_t i = 0; i < ids.n; i++) {
+        if (i + 8 < ids.n)
+            __builtin_prefetch(series_hot(&h->series, series_slot(&h->series, ids.v[i + 8])));
+        if (head_snapshot(h, ids.v[i], s->mint, s->maxt, view->arena, &s->head[s->head_n]))
+            s->head_n++;
+    }
+    arena_reset(scratch, mark);
+}
+
+struct sort_item {
+    const struct head_series *head;
+    struct labels labels;
+};
+
+static int
+sort_cmp(const void *x, const void *y)
+{
+    const struct sort_item *a = x, *b = y;
+    size_t n = MIN(a->labels.n, b->labels.n);
+    for (size_t i = 0; i < n; i++) {
+        if (a->head->pairs[i] == b->head->pairs[i])
+            continue; /* interned: equal ids are equal labels */
+        int c = str_cmp(a->labels.v[i].name, b->labels.v[i].name);
+        return c ? c : str_cmp(a->labels.v[i].value, b->labels.v[i].value);
+    }
+    return (a->labels.n > b->labels.n) - (a->labels.n < b->labels.n);
+}
+
+/* The head's series of a selection with their labels, in label order. */
+static struct sort_item *
+view_sorted(struct view *view, struct view_selection *s)
+{
+    struct sort_item *v = ARENA_ARRAY(view->arena, struct sort_item, s->head_n);
+    for (size_t i = 0; i < s->head_n; i++)
+        v[i] = (struct sort_item){
+            .head = &s->head[i],
+            .labels = series_labels(&view->db->head.series, s->head[i].pairs, s->head[i].labels_n,
+                                    view->arena)};
+    qsort(v, s->head_n, sizeof(*v), sort_cmp);
+    return v;
+}
+
+/* Inputs of a selection's merge: 0 is the head, 1… the blocks. */
+struct view_input {
+    struct block *block;
+    struct block_series *series; /* ascending labels */
+    size_t n, at;
+};
+
+static bool
+view_block(struct view *view, struct view_selection *s, const struct selection_spec *spec,
+           struct view_input *in, struct err *e)
+{
+    uint32_t *refs;
+    size_t n;
+    if (!block_postings(in->block, spec->m, spec->n, view->arena, &refs, &n, e))
+        return false;
+    in->series = ARENA_ARRAY(view->arena, struct block_series, n);
+    for (size_t i = 0; i < n; i++) {
+        struct block_series *b = &in->series[in->n];
+        if (!block_series_get(in->block, refs[i], s->mint, s->maxt, view->arena, b, e))
+            return false;
+        if (b->chunks_n)
+            in->n++;
+    }
+    return true;
+}
+
+static void
+view_add(struct view_selection *s, struct labels labels, struct view_series series)
+{
+    size_t at = s->out.n++;
+    s->series[at] = series;
+    ((struct selected *)s->out.v)[at] = (struct selected){.labels = labels, .handle = at};
+}
+
+static void
+view_room(struct view *view, struct view_selection *s, size_t n)
+{
+    s->series = ARENA_ARRAY(view->arena, struct view_series, n);
+    s->out.v = ARENA_ARRAY(view->arena, struct selected, n);
+}
+
+/* Joins head and blocks by labels. */
+static void
+view_merge(struct view *view, struct view_selection *s, struct view_input *in, size_t in_n,
+           const struct sort_item *head)
+{
+    struct merge_labels m;
+    uint32_t *group = ARENA_ARRAY(view->arena, uint32_t, in_n);
+    size_t total = 0, k;
+    merge_labels_init(&m, view->arena, in_n);
+    for (uint32_t i = 0; i < in_n; i++) {
+        total += in[i].n;
+        if (in[i].n)
+            merge_labels_push(&m, i, i == 0 ? head[0].labels : in[i].series[0].labels);
+    }
+    view_room(view, s, total);
+    struct labels labels;
+    while ((k = merge_labels_pop(&m, &labels, group)) > 0) {
+        struct view_series out = {.parts = ARENA_ARRAY(view->arena, struct view_part, k)};
+        for (size_t g = 0; g < k; g++) {
+            struct view_input *from = &in[group[g]];
+            size_t at = from->at++;
+            if (group[g] == 0)
+                out.head = (struct head_series *)head[at].head;
+            else
+                out.parts[out.parts_n++] =
+                    (struct view_part){.block = from->block, .series = &from->series[at]};
+        }
+        view_add(s, labels, out);
+        for (size_t g = 0; g < k; g++) {
+            struct view_input *from = &in[group[g]];
+            if (from->at < from->n)
+                merge_labels_push(&m, group[g], group[g] == 0 ? head[from->at].labels
+                                                              : from->series[from->at].labels);
+        }
+    }
+}
+
+static bool
+view_fill(struct view *view, struct view_selection *s, const struct selection_spec *spec,
+          struct err *e)
+{
+    struct sort_item *head = view_sorted(view, s);
+    struct view_input *in = ARENA_ZARRAY(view->arena, struct view_input, view->blocks->n + 1);
+    size_t in_n = 1;
+    in[0].n = s->head_n;
+    for (size_t i = 0; i < view->blocks->n; i++) {
+        const struct block_meta *meta = block_meta(view->blocks->v[i]);
+        if (meta->mint > s->maxt || meta->maxt <= s->mint)
+            continue;
+        in[in_n].block = view->blocks->v[i];
+        if (!view_block(view, s, spec, &in[in_n], e))
+            return false;
+        if (in[in_n].n)
+            in_n++;
+        else
+            in[in_n] = (struct view_input){0};
+    }
+    if (in_n > 1) {
+        view_merge(view, s, in, in_n, head);
+        return true;
+    }
+    view_room(view, s, s->head_n);
+    for (size_t i = 0; i < s->head_n; i++)
+        view_add(s, head[i].labels, (struct view_series){.head = (struct head_series *)head[i].head});
+    return true;
+}
+
+bool
+view_open(struct view **out, struct tsdb *db, const struct selection_spec *specs, size_t n,
+          size_t series_max, struct err *e)
+{
+    CHECK_MAGIC(db, TSDB_MAGIC);
+    struct view *view = MEM_NEW(struct view);
+    struct head *h = &db->head;
+    view->magic = VIEW_MAGIC;
+    view->db = db;
+    view->arena = arena_new();
+    view->v = ARENA_ZARRAY(view->arena, struct view_selection, n);
+    view->n = n;
+    struct arena *scratch = arena_new();
+    pin_enter(&h->pins, &view->pin);
+    rwlock_read(&h->gate);
+    view->blocks = block_list_ref(db->blocks);
+    view->map = head_file_map(h->file);
+    rwlock_read(&h->index);
+    for (size_t i = 0; i < n; i++) {
+        view->v[i].mint = specs[i].mint;
+        view->v[i].maxt = specs[i].maxt;
+        view_head(view, &view->v[i], &specs[i], scratch);
+    }
+    rwlock_unlock(&h->index);
+    rwlock_unlock(&h->gate);
+    arena_free(&scratch);
+    bool ok = true;
+    size_t series = 0;
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = view_fill(view, &view->v[i], &specs[i], e);
+        series += view->v[i].out.n;
+        if (ok && series_max && series > series_max)
+            ok = err_set(e, ERR_LIMIT, "the query selects more than %zu series", series_max);
+    }
+    if (!ok) {
+        view_close(&view);
+        return false;
+    }
+    *out = view;
+    return true;
+}
+
+void
+view_close(struct view **vp)
+{
+    struct view *view = *vp;
+    *vp = NULL;
+    if (view == NULL)
+        return;
+    CHECK_MAGIC(view, VIEW_MAGIC);
+    pin_leave(&view->db->head.pins, &view->pin);
+    head_map_unref(&view->map);
+    block_list_unref(&view->blocks);
+    arena_free(&view->arena);
+    view->magic = 0;
+    mem_free(view);
+}
+
+struct selection
+view_selection(const struct view *v, size_t i)
+{
+    CHECK(i < v->n);
+    return v->v[i].out;
+}
+
+static const struct view_series *
+view_series_of(const struct view *v, size_t i, const struct selected *s)
+{
+    CHECK_MAGIC(v, VIEW_MAGIC);
+    CHECK(i < v->n && s->handle < v->v[i].out.n);
+    return &v->v[i].series[s->handle];
+}
+
+/* Where part k's samples may start and end. */
+static void
+view_part_bounds(const struct view_series *s, size_t k, int64_t *mint, int64_t *maxt)
+{
+    if (k == s->parts_n) {
+        const struct head_series *h = s->head;
+        *mint = h->late || h->late_sealed ? INT64_MIN : h->mint;
+        *maxt = INT64_MAX;
+        return;
+    }
+    const struct block_meta *m = block_meta(s->parts[k].block);
+    *mint = m->mint;
+    *maxt = m->maxt - 1;
+}
+
+static bool
+view_part_read(const struct view *v, const struct view_series *s, size_t k, int64_t mint,
+               int64_t maxt, struct arena *a, struct column *out, struct err *e)
+{
+    if (k == s->parts_n)
+        return head_series_read(s->head, v->map, mint, maxt, a, out, e);
+    return block_read(s->parts[k].block, s->parts[k].series, mint, maxt, a, out, e);
+}
+
+bool
+view_read(const struct view *v, size_t i, const struct selected *sel, int64_t mint, int64_t maxt,
+          struct arena *a, struct column *out, struct err *e)
+{
+    const struct view_series *s = view_series_of(v, i, sel);
+    size_t parts = s->parts_n + (s->head != NULL);
+    *out = (struct column){0};
+    if (parts == 1)
+        return view_part_read(v, s, s->head ? s->parts_n : 0, mint, maxt, a, out, e);
+    int64_t end = INT64_MIN, from, to;
+    bool disjoint = true;
+    for (size_t k = 0; k < parts; k++) {
+        view_part_bounds(s, k, &from, &to);
+        disjoint = disjoint && (k == 0 || from > end);
+        end = MAX(end, to);
+    }
+    struct column *c = ARENA_ZARRAY(a, struct column, disjoint ? 0 : parts);
+    const struct column **in = ARENA_ARRAY(a, const struct column *, parts);
+    for (size_t k = 0; k < parts; k++) {
+        in[k] = &c[k];
+        if (!view_part_read(v, s, k, mint, maxt, a, disjoint ? out : &c[k], e))
+            return false;
+    }
+    if (!disjoint)
+        column_merge(a, in, parts, out);
+    return true;
+}
+
+uint64_t
+view_estimate(const struct view *v, size_t i, const struct selected *sel, int64_t mint, int64_t maxt)
+{
+    const struct view_series *s = view_series_of(v, i, sel);
+    uint64_t n = s->head ? head_series_estimate(s->head, v->map, mint, maxt) : 0;
+    for (size_t k = 0; k < s->parts_n; k++)
+        n += block_estimate(s->parts[k].block, s->parts[k].series, mint, maxt);
+    return n;
+}
