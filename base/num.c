@@ -103,7 +103,7 @@ fast_plain(double v, char *out)
     return 0;
 }
 
-/* Digits and point as d.ddde±XX. */
+/* Digits and point as d.ddde±NN. */
 static size_t
 put_exponent(char *out, const char *d, int n, int point, char mark)
 {

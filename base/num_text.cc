@@ -8,7 +8,7 @@ num_text_shortest(double v, struct num_digits *out)
 {
     char text[32];
     auto r = std::to_chars(text, text + sizeof(text), v, std::chars_format::scientific);
-    /* "d", or "d.ddd", then "e±XX" or "e±XXX". */
+    /* "d", or "d.ddd", then "e±NN" or "e±NNN". */
     const char *e = r.ptr - 4;
     if (*e != 'e')
         e--;

@@ -20,7 +20,7 @@ struct num_digits {
 
 /* Shortest digits of a finite v > 0. */
 void num_text_shortest(double v, struct num_digits *out);
-/* "d.ddde±XX" and "ddd.ddd" of a finite v; out holds cap bytes, which must be enough:
+/* "d.ddde±NN" and "ddd.ddd" of a finite v; out holds cap bytes, which must be enough:
  * 320 and the precision. */
 size_t num_text_scientific(double v, int precision, char *out, size_t cap);
 size_t num_text_fixed(double v, int precision, char *out, size_t cap);
