@@ -6,8 +6,12 @@
  * reach PCRE2.  The tree also yields the fast paths: literal, prefix, suffix,
  * contains, alternation sets (also case-insensitive), any, any-non-empty.
  *
- * TIME.  JIT with a small match limit; on hitting it pcre2_dfa_match, so no pattern
- * can hang a query.
+ * INPUT is any bytes; a bad byte of UTF-8 is one U+FFFD, as in Go.
+ *
+ * TIME.  JIT with a small match limit; on hitting it (or where PCRE2 refuses a pattern
+ * for its size) a simulation of our own that is linear in the input, so no pattern can
+ * hang a query.  (pcre2_dfa_match is not linear in the number of states and has no
+ * captures.)
  *
  * THREADS.  A compiled regex is immutable and may be used by many threads at once.
  */
@@ -21,6 +25,8 @@ struct regex;
 enum regex_flags {
     REGEX_ANCHORED = 1, /* ^(?s:…)$ : whole input, dot matches newline (matchers, relabel) */
     REGEX_SEARCH = 2,   /* Go's MatchString: anywhere, dot stops at newline */
+    REGEX_RELABEL = 4,  /* as ANCHORED, but the text ^(?s:…)$ is what is parsed and what
+                         * messages quote: relabel configs, label_replace */
 };
 
 bool regex_compile(str pattern, enum regex_flags flags, struct regex **out, struct err *e) MUST_USE;
@@ -36,6 +42,8 @@ size_t regex_capture(const struct regex *r, str s, size_t from, str *groups, siz
 size_t regex_group_count(const struct regex *r);
 /* Index of a named group, or -1. */
 int regex_group_index(const struct regex *r, str name);
+/* The name of group i (0 … count), empty without one; borrowed from r. */
+str regex_group_name(const struct regex *r, size_t i);
 /* Go's Regexp.Expand: $1, ${1}, $name, ${name}, $$. */
 void regex_expand(const struct regex *r, str template, const str *groups, size_t n, struct buf *out);
 /* Go's ReplaceAllString (template expanded per match). */
