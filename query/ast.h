@@ -1,7 +1,7 @@
 /* ast.h - PromQL expressions as a tree.
  *
  * Nodes live in the arena of the parse; positions are byte offsets [start, end) into
- * the query text.  The parser fills the tree; query/check types it (types, arity,
+ * the query text.  The parser fills the tree; query/check checks it (types, arity,
  * Prometheus' error words); query/plan resolves duration expressions, start()/end(),
  * and wraps what does not depend on the step in EXPR_STEP_INVARIANT.
  * Evaluation never changes the tree.
@@ -41,6 +41,7 @@ struct expr {
     enum expr_type type;
     enum value_type value; /* what it yields; set by the parser */
     uint32_t start, end;
+    uint32_t depth; /* height of the tree below, at most LIMIT_QUERY_DEPTH */
     union {
         struct {
             double v;
@@ -52,6 +53,7 @@ struct expr {
             struct matcher *m; /* incl. __name__; in source order */
             size_t n;
             int64_t offset_ms;          /* effective after plan */
+            int64_t offset_ns;          /* as written; 0 with offset_expr */
             struct expr *offset_expr;   /* EXPR_DURATION or NULL */
             enum at_kind at;
             int64_t at_ms;              /* for AT_TIME */
@@ -66,8 +68,9 @@ struct expr {
         struct {
             struct expr *e;
             int64_t range_ms, step_ms; /* step 0: the default */
+            bool has_step;             /* written, if only as a fraction of 1 ms */
             struct expr *range_expr, *step_expr;
-            int64_t offset_ms;
+            int64_t offset_ms, offset_ns; /* as in a selector */
             struct expr *offset_expr;
             enum at_kind at;
             int64_t at_ms;
@@ -80,7 +83,7 @@ struct expr {
             enum binop op;
             struct expr *l, *r;
             bool return_bool;
-            enum match_card card;
+            enum match_card card; /* matching is set only between two vectors */
             bool on;           /* on(...) rather than ignoring(...) */
             bool has_matching; /* on/ignoring was written */
             str *labels;

@@ -89,8 +89,8 @@ struct function {
     enum value_type returns;
     const enum value_type *args;
     size_t args_n;
-    int variadic;  /* 0: exactly args_n; k>0: up to k of them may be left out;
-                      -1: the last may repeat any number of times (incl. none) */
+    int variadic;  /* 0: exactly args_n; k>0: the last is there 0 to k times;
+                      -1: any number of times */
     unsigned flags;
 };
 const struct function *function_find(str name); /* or NULL */

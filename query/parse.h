@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "model/labels.h"
+#include "model/labels.h"
 #include "query/ast.h"
 
 struct parse_opts {
@@ -25,10 +26,12 @@ void parse_free_regexes(struct expr *e);
 bool parse_selector(str text, const struct parse_opts *o, struct arena *a, struct matcher **out,
                     size_t *n, struct err *e) MUST_USE;
 /* name{a="b"} of a series, for load lines and unit tests: label set, sorted. */
+/* Empty values are dropped; of a name given twice the last value stays. */
 bool parse_metric(str text, struct arena *a, struct labels *out, struct err *e) MUST_USE;
 /* One series line of a load block: labels and the expanded values. */
 struct series_value {
     bool omitted;
+    bool reset_given; /* the histogram's counter_reset_hint was written */
     double v;
     struct histogram *h;
 };
