@@ -6,7 +6,7 @@ static const struct {
     const char *text;
     uint8_t class;
     bool keyword;
-} words[TOK_COUNT] = {
+} words[TOK_NONE] = {
 #define TOKEN(name, text, class) [TOK_##name] = {text, TOKEN_##class, false},
 #define KEYWORD(name, text, class) [TOK_##name] = {text, TOKEN_##class, true},
 #include "query/token.def"
@@ -47,7 +47,7 @@ put_shortened(struct buf *out, str s)
 void
 token_describe(struct buf *out, const struct token *t)
 {
-    static const char *const nouns[TOK_COUNT] = {
+    static const char *const nouns[TOK_NONE] = {
         [TOK_IDENTIFIER] = "identifier", [TOK_METRIC_IDENTIFIER] = "metric identifier",
         [TOK_STRING] = "string", [TOK_NUMBER] = "number", [TOK_DURATION] = "duration",
         [TOK_COMMENT] = "comment",
@@ -93,11 +93,11 @@ lex_keyword(str word)
 {
     if (word_is(word, "inf") || word_is(word, "nan"))
         return TOK_NUMBER;
-    for (int t = 0; t < TOK_COUNT; t++) {
+    for (int t = 0; t < TOK_NONE; t++) {
         if (words[t].keyword && word_is(word, words[t].text))
             return (enum token_type)t;
     }
-    return TOK_COUNT;
+    return TOK_NONE;
 }
 
 int32_t
@@ -244,7 +244,7 @@ lex_word(struct lexer *l)
     bool fill = t == TOK_FILL || t == TOK_FILL_LEFT || t == TOK_FILL_RIGHT;
     if (fill && !paren_follows(l))
         t = TOK_IDENTIFIER;
-    else if (t == TOK_COUNT)
+    else if (t == TOK_NONE)
         t = str_find_char(word, ':', 0) < 0 ? TOK_IDENTIFIER : TOK_METRIC_IDENTIFIER;
     lex_emit(l, t);
     return l->series && lex_peek(l) != '{' ? LEX_VALUES : LEX_STATEMENTS;
@@ -361,7 +361,7 @@ single(int32_t r)
     case '+': return TOK_ADD;
     case '-': return TOK_SUB;
     case '^': return TOK_POW;
-    default: return TOK_COUNT;
+    default: return TOK_NONE;
     }
 }
 
@@ -381,7 +381,7 @@ lex_statements(struct lexer *l)
         return LEX_BRACES;
 
     int32_t r = lex_next(l);
-    if (single(r) != TOK_COUNT)
+    if (single(r) != TOK_NONE)
         return lex_emit_then(l, single(r), LEX_STATEMENTS);
     if (lex_is_space(r)) {
         lex_skip_spaces(l);
@@ -485,7 +485,7 @@ static enum lex_state
 lex_duration(struct lexer *l)
 {
     int32_t r = lex_next(l);
-    if (single(r) != TOK_COUNT)
+    if (single(r) != TOK_NONE)
         return lex_emit_then(l, single(r), LEX_DURATION);
     if (lex_is_space(r)) {
         lex_skip_spaces(l);

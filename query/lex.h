@@ -27,7 +27,7 @@ enum token_type {
 #include "query/token.def"
 #undef TOKEN
 #undef KEYWORD
-    TOK_COUNT
+    TOK_NONE /* none of them; how many there are */
 };
 enum token_class { TOKEN_PLAIN, TOKEN_OPERATOR, TOKEN_AGGREGATOR, TOKEN_MODIFIER };
 

@@ -27,7 +27,7 @@ enum lex_state lex_error_rune(struct lexer *l, const char *words, int32_t rune);
 /* … with what was scanned so far: "…: \"0xg\"". */
 enum lex_state lex_error_text(struct lexer *l, const char *words);
 void lex_skip_spaces(struct lexer *l);
-/* The keyword, number word (inf, nan) or TOK_COUNT. */
+/* The keyword, number word (inf, nan) or TOK_NONE. */
 enum token_type lex_keyword(str word);
 str lex_scanned(const struct lexer *l);
 

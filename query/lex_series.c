@@ -61,7 +61,7 @@ histogram_key(str word)
         if (str_eq(word, str_of(keys[i].name)))
             return keys[i].type;
     }
-    return TOK_COUNT;
+    return TOK_NONE;
 }
 
 static enum token_type
@@ -75,7 +75,7 @@ reset_hint(str word)
         return TOK_HINT_NOT_RESET;
     if (str_eq(word, STRL("gauge")))
         return TOK_HINT_GAUGE;
-    return TOK_COUNT;
+    return TOK_NONE;
 }
 
 /* A key (before a colon), inf, nan or a reset hint. */
@@ -89,12 +89,12 @@ histogram_word(struct lexer *l)
     enum token_type key = histogram_key(buf_str(&lower)), hint = reset_hint(buf_str(&lower));
     buf_free(&lower);
 
-    if (key != TOK_COUNT && lex_peek(l) != ':')
+    if (key != TOK_NONE && lex_peek(l) != ':')
         return lex_error(l, "missing `:` for histogram descriptor");
-    enum token_type t = key != TOK_COUNT ? key : hint;
+    enum token_type t = key != TOK_NONE ? key : hint;
     if (lex_keyword(lex_scanned(l)) == TOK_NUMBER)
         t = TOK_NUMBER;
-    if (t == TOK_COUNT)
+    if (t == TOK_NONE)
         return lex_error_text(l, "bad histogram descriptor found:");
     lex_emit(l, t);
     return LEX_HISTOGRAM;

@@ -27,18 +27,18 @@ parse_fail(struct parser *p, uint32_t pos, const char *fmt, ...)
     p->failed = true;
     p->ahead = false;
 
-    char words[ERR_TEXT_MAX];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(words, sizeof words, fmt, ap);
+    err_vset(p->e, ERR_PARSE, fmt, ap);
     va_end(ap);
+    p->e->pos = pos;
     if (p->lex.in.n == 0) {
-        err_set_at(p->e, ERR_PARSE, pos, "unknown position: parse error: %s", words);
+        err_prefix(p->e, "unknown position: parse error: ");
         return;
     }
     int line, col;
     parse_position(p->lex.in, pos, &line, &col);
-    err_set_at(p->e, ERR_PARSE, pos, "%d:%d: parse error: %s", line, col, words);
+    err_prefix(p->e, "%d:%d: parse error: ", line, col);
 }
 
 enum token_type
