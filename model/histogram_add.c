@@ -78,6 +78,8 @@ drop_below(struct histogram_side *s, int schema, double threshold)
     size_t k = 0;
     while (k < s->n && histogram_bound(schema, s->i[k] - 1) < threshold)
         k++;
+    if (k == 0)
+        return;
     s->n -= k;
     memmove(s->i, s->i + k, s->n * sizeof(s->i[0]));
     memmove(s->v, s->v + k, s->n * sizeof(s->v[0]));

@@ -53,7 +53,11 @@ half_shrank(const struct histogram *prev, const struct histogram *h, bool positi
     for (; has_p; has_p = merged_next(&p)) {
         while (has_c && c.i < p.i)
             has_c = merged_next(&c);
-        bool found = has_c && c.i == p.i;
+        /* Behind h's last bucket only the next bucket of prev decides, empty or not: that
+         * is what Prometheus does, although it means to look for any populated one. */
+        if (!has_c)
+            return p.count != 0;
+        bool found = c.i == p.i;
         if (found ? c.count < p.count : p.count != 0)
             return true;
     }

@@ -103,7 +103,7 @@ static bool
 check_custom(const struct histogram *h, struct err *e)
 {
     if (!check_custom_layout(h, e))
-        return err_prefix(e, "custom buckets");
+        return err_prefix(e, "custom buckets: ");
     if (h->zero_count != 0)
         return err_set(e, ERR_BAD_DATA, "custom buckets: must have zero count of 0");
     if (h->zero_threshold != 0)
@@ -119,10 +119,10 @@ static bool
 check_exponential(const struct histogram *h, double *sum, struct err *e)
 {
     if (!check_spans(h->pos_spans, h->pos_spans_n, h->pos_n, false, e))
-        return err_prefix(e, "positive side");
+        return err_prefix(e, "positive side: ");
     if (!check_spans(h->neg_spans, h->neg_spans_n, h->neg_n, false, e) ||
         !check_counts(h, h->neg, h->neg_n, sum, e))
-        return err_prefix(e, "negative side");
+        return err_prefix(e, "negative side: ");
     if (h->zero_count < 0)
         return err_set(e, ERR_BAD_DATA,
                        "zero bucket has observation count of %s: " TEXT_NEGATIVE_BUCKET,
@@ -172,6 +172,6 @@ histogram_validate(const struct histogram *h, struct err *e)
                        "observation count is  %s: histogram's observation count is negative",
                        number(h->count, 'g', -1).s);
     if (!check_counts(h, h->pos, h->pos_n, &found, e))
-        return err_prefix(e, "positive side");
+        return err_prefix(e, "positive side: ");
     return !h->integer || check_total(h, found, e);
 }
