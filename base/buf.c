@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include "base/digits.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
@@ -73,13 +74,8 @@ buf_printf(struct buf *b, const char *fmt, ...)
 void
 buf_u64(struct buf *b, uint64_t v)
 {
-    char text[20];
-    size_t at = sizeof(text);
-    do {
-        text[--at] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
-    buf_put(b, STR(text + at, sizeof(text) - at));
+    unsigned n = digits_count(v);
+    digits_put(buf_extend(b, n), v, n);
 }
 
 void

@@ -2,7 +2,7 @@
 libbase_a_SOURCES += base/panic.c base/err.c base/mem.c base/arena.c base/buf.c
 libbase_a_SOURCES += base/codec.c base/bits.c base/hash.c base/json.c base/json_read.c
 libbase_a_SOURCES += base/compress.c base/base64.c
-libbase_a_SOURCES += base/num.c base/num_text.h base/num_text.cc base/num_parse.c
+libbase_a_SOURCES += base/num.c base/digits.h base/num_text.h base/num_text.cc base/num_parse.c
 libbase_a_SOURCES += base/num_duration.c base/num_time.c
 libbase_a_SOURCES += base/unicode.c base/unicode.h base/unicode.def
 libbase_a_SOURCES += base/sync.c

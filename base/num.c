@@ -2,6 +2,7 @@
 #include "base/num.h"
 
 #include "base/codec.h"
+#include "base/digits.h"
 #include "base/num_text.h"
 #include "base/panic.h"
 
@@ -9,34 +10,6 @@
 
 #define EXACT_INT_MAX 1e15   /* 15 digits: see fast_plain */
 #define G_DIGITS_MAX 800     /* no double has more significant digits */
-#define NEGATIVE_ZERO (UINT64_C(1) << 63)
-
-static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                            "25262728293031323334353637383940414243444546474849"
-                            "50515253545556575859606162636465666768697071727374"
-                            "75767778798081828384858687888990919293949596979899";
-
-static unsigned
-count_digits(uint64_t v)
-{
-    unsigned n = 1;
-    for (; v >= 10000; v /= 10000)
-        n += 4;
-    return n + (v >= 10) + (v >= 100) + (v >= 1000);
-}
-
-/* v in exactly n digits, with leading zeros. */
-static void
-put_digits(char *out, uint64_t v, unsigned n)
-{
-    char *p = out + n;
-    for (; p - out >= 2; v /= 100) {
-        p -= 2;
-        memcpy(p, pairs + 2 * (v % 100), 2);
-    }
-    if (p > out)
-        *out = (char)('0' + v % 10);
-}
 
 static size_t
 put_special(double v, char *out)
@@ -55,10 +28,10 @@ static inline size_t
 put_decimal(char *out, uint64_t k, uint64_t unit, unsigned places)
 {
     uint64_t whole = k / unit, part = k % unit;
-    unsigned n = count_digits(whole);
-    put_digits(out, whole, n);
+    unsigned n = digits_count(whole);
+    digits_put(out, whole, n);
     out[n] = '.';
-    put_digits(out + n + 1, part, places);
+    digits_put(out + n + 1, part, places);
     size_t end = n + 1 + places;
     while (out[end - 1] == '0')
         end--;
@@ -82,8 +55,8 @@ fast_plain(double v, char *out)
     out[0] = '-';
     uint64_t whole = (uint64_t)a;
     if ((double)whole == a) {
-        unsigned n = count_digits(whole);
-        put_digits(out + sign, whole, n);
+        unsigned n = digits_count(whole);
+        digits_put(out + sign, whole, n);
         return sign + n;
     }
     if (a < 1e-6)
@@ -119,7 +92,7 @@ put_exponent(char *out, const char *d, int n, int point, char mark)
     *p++ = exp < 0 ? '-' : '+';
     unsigned e = (unsigned)(exp < 0 ? -exp : exp);
     unsigned width = e >= 100 ? 3 : 2;
-    put_digits(p, e, width);
+    digits_put(p, e, width);
     return (size_t)(p + width - out);
 }
 

@@ -153,13 +153,14 @@ signed_result(double a, bool negative, double *out)
     return !isinf(a);
 }
 
+static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* Decimal text whose syntax is known to be right. */
 static double
 decimal_value(str s, const struct scan *n)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     if (n->mantissa == 0)
         return 0;
     /* Both operands are exact, so the one rounding is the right one. */
@@ -258,9 +259,40 @@ num_parse_go(str s, double *out)
     return parse_decimal(s, negative, true, out);
 }
 
+/* What most samples are: digits, perhaps a point, and both together exact in a double. */
+static inline bool
+parse_short(str s, double *out)
+{
+    const char *p = s.p, *end = s.p + s.n;
+    if (UNLIKELY(s.n == 0 || s.n > 20))
+        return false;
+    bool negative = *p == '-';
+    p += negative;
+    const char *first = p, *point = end;
+    uint64_t m = 0;
+    for (; p < end && (unsigned char)(*p - '0') < 10; p++)
+        m = m * 10 + (unsigned char)(*p - '0');
+    if (p < end && *p == '.') {
+        point = p++;
+        for (; p < end && (unsigned char)(*p - '0') < 10; p++)
+            m = m * 10 + (unsigned char)(*p - '0');
+    }
+    /* Up to 19 digits fit 64 bits; of a lone point there are none. */
+    size_t digits = (size_t)(p - first) - (point != end);
+    if (p != end || digits == 0 || digits > 19 || m > MANTISSA_MAX)
+        return false;
+    double v = (double)m;
+    if (point != end)
+        v /= powers[end - point - 1];
+    *out = negative ? -v : v;
+    return true;
+}
+
 bool
 num_parse_sample(str s, double *out)
 {
+    if (LIKELY(parse_short(s, out)))
+        return true;
     bool negative;
     bool sign = take_sign(&s, &negative);
     if (UNLIKELY(s.n > 0 && s.p[0] > '9'))

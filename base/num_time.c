@@ -1,6 +1,8 @@
 /* Points in time. */
 #include "base/num.h"
 
+#include "base/digits.h"
+
 #define SECONDS_PER_DAY 86400
 
 void
@@ -13,11 +15,8 @@ num_put_timestamp(struct buf *b, int64_t ms)
     unsigned part = (unsigned)(u % 1000);
     if (part == 0)
         return;
-    char *p = buf_extend(b, 4);
-    p[0] = '.';
-    p[1] = (char)('0' + part / 100);
-    p[2] = (char)('0' + part / 10 % 10);
-    p[3] = (char)('0' + part % 10);
+    buf_byte(b, '.');
+    digits_put(buf_extend(b, 3), part, 3);
 }
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar.  Years are
