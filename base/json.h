@@ -48,7 +48,7 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_INT, JSON_REAL, JSON_STR
 struct json_doc;
 struct json_node; /* borrowed from the doc */
 
-/* Error texts name line and column. */
+/* Error texts name line and column.  Of equal keys the last wins. */
 bool json_parse(str text, struct json_doc **out, struct err *e) MUST_USE;
 void json_doc_free(struct json_doc **d);
 const struct json_node *json_root(const struct json_doc *d);

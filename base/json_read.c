@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/unicode.h"
 
 /* jansson's names for the kinds of value are ours too; in here they get its own name. */
 #define json_type jansson_type
@@ -121,13 +122,28 @@ load(str text, json_error_t *why)
     return tree;
 }
 
+/* As Go, bytes that are not UTF-8 read as U+FFFD: a container's label may hold anything. */
+static json_t *
+load_repaired(str text, json_error_t *why)
+{
+    struct buf repaired = {0};
+    while (text.n > 0) {
+        size_t len;
+        utf8_put(&repaired, utf8_decode(text, &len));
+        text = str_from(text, len);
+    }
+    json_t *tree = load(buf_str(&repaired), why);
+    buf_free(&repaired);
+    return tree;
+}
+
 bool
 json_parse(str text, struct json_doc **out, struct err *e)
 {
     if (text.n > LIMIT_JSON_BYTES)
         return err_set(e, ERR_LIMIT, "JSON document larger than %u bytes", LIMIT_JSON_BYTES);
     json_error_t why;
-    json_t *tree = load(text, &why);
+    json_t *tree = utf8_valid(text) ? load(text, &why) : load_repaired(text, &why);
     if (tree == NULL)
         return err_set_at(e, ERR_PARSE, why.position, "invalid JSON at line %d column %d: %s",
                           why.line, why.column, why.text);

@@ -281,7 +281,7 @@ parse_short(str s, double *out)
     size_t digits = (size_t)(p - first) - (point != end);
     if (p != end || digits == 0 || digits > 19 || m > MANTISSA_MAX)
         return false;
-    double v = (double)m;
+    double v = (double)(int64_t)m;
     if (point != end)
         v /= powers[end - point - 1];
     *out = negative ? -v : v;
