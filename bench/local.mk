@@ -2,3 +2,6 @@
 EXTRA_PROGRAMS += bench/bench_chunk
 bench_bench_chunk_SOURCES = bench/bench_chunk.c
 bench_bench_chunk_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+EXTRA_PROGRAMS += bench/bench_num
+bench_bench_num_SOURCES = bench/bench_num.c
+bench_bench_num_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++

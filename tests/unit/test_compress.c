@@ -1,6 +1,8 @@
 #include "base/compress.h"
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+
 typedef bool decode_fn(str, size_t, struct buf *, struct err *);
 
 static void
@@ -216,4 +218,43 @@ START_TEST(test_base64)
 }
 END_TEST
 
-UNIT_MAIN("compress", test_round_trip, test_damage, test_members, test_bomb, test_lz4, test_base64)
+static char ok_token;
+
+static void *
+thread_round_trips(void *arg)
+{
+    (void)arg;
+    struct buf plain = {0}, packed = {0}, back = {0};
+    struct err e = ERR_INIT;
+    bool ok = true;
+    for (int i = 0; i < 20; i++)
+        for (size_t k = 0; k < ARRAY_LEN(codecs); k++) {
+            random_text(&plain, 2000);
+            buf_clear(&packed);
+            codecs[k].encode(buf_str(&plain), &packed);
+            buf_clear(&back);
+            ok &= codecs[k].decode(buf_str(&packed), plain.n, &back, &e) &&
+                  str_eq(buf_str(&back), buf_str(&plain));
+        }
+    buf_free(&plain);
+    buf_free(&packed);
+    buf_free(&back);
+    return ok ? &ok_token : NULL;
+}
+
+/* Contexts are each thread's own and end with it. */
+START_TEST(test_threads)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, thread_round_trips, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *ok = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &ok), 0);
+        ck_assert_ptr_nonnull(ok);
+    }
+}
+END_TEST
+
+UNIT_MAIN("compress", test_round_trip, test_damage, test_members, test_bomb, test_lz4, test_base64,
+          test_threads)
