@@ -1,10 +1,9 @@
 /* block.h - an immutable block of samples, read.
  *
  * A block is a folder named by its ULID: meta.json, index, chunks/000001…, tombstones;
- * Prometheus' formats (block_index.h and block_chunks.h have the bytes).  Index versions
- * 2 and 1 are read.
+ * Prometheus' formats (block_index.h and block_chunks.h have the bytes).
  *
- * OPENING maps the files and makes a small table in memory: every 32nd symbol and every
+ * OPENING maps the files and makes a small table in memory: every 8th symbol and every
  * 32nd value of each label.  The table of contents, the postings table and the symbols
  * are checked against their CRCs here; every other section, series and chunk is
  * checked whenever it is read, and failing gives ERR_CORRUPT that names the block,

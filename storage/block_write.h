@@ -8,7 +8,7 @@
  * for its label pairs; finish sorts the symbols, writes the series in a second pass and
  * the postings in as many further passes as keep the lists under construction within
  * BLOCK_WRITER_POSTINGS_BYTES.  Memory grows with the number of distinct label pairs
- * (about 60 bytes each), not with samples or series.
+ * (about 60 bytes each) and by 4 bytes a series, not with samples.
  *
  * DURABILITY.  All is written in <dir>/<ulid>.tmp-for-creation, every file and folder is
  * synced, the folder renamed to its final name and <dir> synced.  A crash leaves the
@@ -38,7 +38,8 @@ struct block_write_opts {
     bool stale_series;
     bool selected;
     bool own_source;    /* parents are named, but the source is itself (clean tombstones) */
-    uint64_t segment_bytes; /* 0: BLOCK_SEGMENT_BYTES; tests make it small */
+    uint64_t segment_bytes; /* 0: BLOCK_SEGMENT_BYTES; tests make both small */
+    size_t postings_bytes;  /* 0: BLOCK_WRITER_POSTINGS_BYTES */
 };
 bool block_writer_begin(struct block_writer **out, const struct block_write_opts *o,
                         struct err *e) MUST_USE;
@@ -63,3 +64,6 @@ void block_writer_abort(struct block_writer **w); /* removes what was written; *
  * XOR, or XOR2 if xor2; columns with start times become XOR2. */
 bool block_writer_add_column(struct block_writer *w, struct labels labels, const struct column *c,
                              bool xor2, struct err *e) MUST_USE;
+/* The cutting alone: chunks in the arena; returns how many. */
+size_t block_writer_cut(struct arena *a, const struct column *c, bool xor2,
+                        struct block_writer_chunk **out);
