@@ -1,4 +1,3 @@
-libstorage_a_SOURCES += storage/absent.c
 libstorage_a_SOURCES += storage/chunk.c
 libstorage_a_SOURCES += storage/chunk_bits.c
 libstorage_a_SOURCES += storage/chunk_xor.c
