@@ -27,6 +27,8 @@ struct thread {
     void *arg;
 };
 
+static atomic_uint started; /* and not yet joined */
+
 static void *
 thread_main(void *arg)
 {
@@ -79,6 +81,7 @@ thread_start(struct thread **out, const char *name, void (*run)(void *), void *a
         mem_free(t);
         return err_errno(e, rc, "thread %s", name);
     }
+    atomic_fetch_add(&started, 1);
     *out = t;
     return true;
 }
@@ -91,9 +94,16 @@ thread_join(struct thread **t_ptr)
         return;
     CHECK_MAGIC(t, THREAD_MAGIC);
     CHECK(pthread_join(t->id, NULL) == 0);
+    atomic_fetch_sub(&started, 1);
     t->magic = 0;
     mem_free(t);
     *t_ptr = NULL;
+}
+
+unsigned
+thread_count(void)
+{
+    return atomic_load(&started) + 1;
 }
 
 /* Reads "quota period" of one cgroup v2 directory; 0 where there is no limit. */

@@ -11,6 +11,7 @@ struct thread;
 bool thread_start(struct thread **out, const char *name, void (*run)(void *), void *arg,
                   struct err *e) MUST_USE;
 void thread_join(struct thread **t); /* waits; sets NULL; accepts NULL */
+unsigned thread_count(void);         /* threads started here and not yet joined, and main */
 unsigned thread_cpu_count(void);     /* from affinity and cgroup quota, at least 1 */
 
 /* A bounded FIFO of pointers; the one way to hand work to another thread. */

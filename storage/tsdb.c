@@ -80,3 +80,10 @@ tsdb_close(struct tsdb **dbp)
     db->magic = 0;
     mem_free(db);
 }
+
+void
+tsdb_options(struct tsdb *db, struct tsdb_opts *out)
+{
+    CHECK_MAGIC(db, TSDB_MAGIC);
+    *out = db->opts;
+}

@@ -49,6 +49,8 @@ bool tsdb_open(struct tsdb **out, const struct tsdb_opts *o, struct err *e) MUST
 void tsdb_close(struct tsdb **db);
 /* Retention, out-of-order window and limits from a new configuration. */
 void tsdb_reconfigure(struct tsdb *db, const struct tsdb_opts *o);
+/* The options in force; dir is borrowed. */
+void tsdb_options(struct tsdb *db, struct tsdb_opts *out);
 
 /* Runs the compactor's due work now, on the caller's thread (tests, admin API). */
 bool tsdb_compact(struct tsdb *db, struct err *e) MUST_USE;

@@ -236,3 +236,18 @@ api_match_free(struct matcher_set *sets, size_t n)
         for (size_t j = 0; j < sets[i].n; j++)
             matcher_fini(&sets[i].m[j]);
 }
+
+bool
+api_parse_bool(str s, bool *out)
+{
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (str_eq(s, str_of(yes[i])) || str_eq(s, str_of(no[i]))) {
+            *out = str_eq(s, str_of(yes[i]));
+            return true;
+        }
+    }
+    return false;
+}

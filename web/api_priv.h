@@ -66,6 +66,8 @@ struct matcher_set {
 bool api_match(struct api *a, struct matcher_set **out, size_t *n, struct err *e);
 void api_match_free(struct matcher_set *sets, size_t n);
 void api_warn(struct api *a, const char *text);
+bool api_parse_bool(str s, bool *out); /* strconv.ParseBool */
+void web_put_buildinfo(struct json *j);
 
 /* Prometheus' MinTime and MaxTime: what "no start, no end" means. */
 #define INSTANT_MIN ((struct instant){-9223309901257974, 0})

@@ -138,22 +138,6 @@ quoted(struct api *a, str s)
     return q;
 }
 
-/* strconv.ParseBool. */
-static bool
-parse_bool(str s, bool *out)
-{
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-        if (str_eq(s, str_of(yes[i])) || str_eq(s, str_of(no[i]))) {
-            *out = str_eq(s, str_of(yes[i]));
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool
 read_pages(struct api *a, struct filter *f, struct err *e)
 {
@@ -193,7 +177,7 @@ read_filter(struct api *a, struct filter *f, struct err *e)
     }
     f->alerting = type.n == 0 || str_eq(type, STRL("alert"));
     f->recording = type.n == 0 || str_eq(type, STRL("record"));
-    if (exclude.n && !parse_bool(exclude, &f->exclude_alerts)) {
+    if (exclude.n && !api_parse_bool(exclude, &f->exclude_alerts)) {
         str q = quoted(a, exclude);
         err_set(e, ERR_BAD_DATA,
                 "error converting exclude_alerts: strconv.ParseBool: parsing %.*s: invalid syntax", STR_ARG(q));

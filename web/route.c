@@ -9,7 +9,7 @@
 #include "web/auth.h"
 #include "web/route.h"
 
-enum route_flags { ROUTE_READY = 1, ROUTE_ADMIN = 2, ROUTE_LIFE = 4, ROUTE_OPEN = 8 };
+enum route_flags { ROUTE_READY = 1, ROUTE_LIFE = 2, ROUTE_OPEN = 4 };
 
 struct route {
     const char *methods;
