@@ -317,7 +317,7 @@ parse_binary_expr(struct parser *p, int min_precedence)
     return e;
 }
 
-static void
+void
 parser_init(struct parser *p, str text, const struct parse_opts *o, struct arena *a, struct err *e)
 {
     *p = (struct parser){.arena = a, .place = &top, .e = e, .opts = o ? *o : (struct parse_opts){0}};
@@ -326,8 +326,7 @@ parser_init(struct parser *p, str text, const struct parse_opts *o, struct arena
         parse_fail(p, 0, "query is longer than %u bytes", LIMIT_QUERY_TEXT_BYTES);
 }
 
-/* Ends a parse: nothing may follow.  On failure no compiled regex is left. */
-static bool
+bool
 parser_done(struct parser *p)
 {
     if (parse_peek(p) != TOK_EOF)

@@ -37,6 +37,12 @@ struct parser {
     bool failed;
 };
 
+/* o may be NULL: nothing experimental. */
+void parser_init(struct parser *p, str text, const struct parse_opts *o, struct arena *a,
+                 struct err *e);
+/* Ends a parse: nothing may follow.  On failure no compiled regex is left. */
+bool parser_done(struct parser *p);
+
 enum token_type parse_peek(struct parser *p);
 struct token parse_take(struct parser *p);
 /* Takes the next token if it is of the type. */
