@@ -173,7 +173,7 @@ lex_buckets(struct lexer *l)
         return LEX_BUCKETS;
     }
     if (lex_is_digit(r)) {
-        l->pos = l->start;
+        lex_backup(l);
         return lex_number(l);
     }
     if (lex_is_alpha(r)) {
