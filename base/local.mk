@@ -15,6 +15,6 @@ libbase_a_SOURCES += base/yaml.c base/yaml_out.c base/yaml_scalar.c
 libbase_a_SOURCES += base/url.c
 libbase_a_SOURCES += base/fmath.c base/fmath_trig.c base/fmath.h
 libbase_a_SOURCES += base/pb.c base/pb.h
-libbase_a_SOURCES += base/regex.c base/regex_class.c base/regex_engine.c base/regex_expand.c
+libbase_a_SOURCES += base/regex.c base/regex_class.c base/regex_engine.c base/regex_expand.c base/regex_factor.c
 libbase_a_SOURCES += base/regex_shape.c base/regex_syntax.c base/regex_syntax_atom.c
 libbase_a_SOURCES += base/regex_translate.c base/regex_vm.c

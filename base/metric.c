@@ -11,7 +11,7 @@
 #include "base/panic.h"
 
 const struct metric_family metric_families[METRIC_COUNT] = {
-#define METRIC_WITH(id, name, type, labels, points, help) \
+#define METRIC_WITH(id, name, type, labels, points, help)                                          \
     [METRIC_##id] = {name, METRIC_TYPE_##type, labels, points, help},
 #define METRIC(id, name, type, labels, help) METRIC_WITH(id, name, type, labels, "", help)
 #include "base/metric.def"
@@ -33,10 +33,10 @@ struct collector {
 static struct mutex mu;
 static struct mutex collect_mu;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct metric_meta meta[METRIC_COUNT]; /* fixed after registry_init */
-static struct table tables[METRIC_COUNT];     /* under mu */
+static struct metric_meta meta[METRIC_COUNT];   /* fixed after registry_init */
+static struct table tables[METRIC_COUNT];       /* under mu */
 static struct metric_child *only[METRIC_COUNT]; /* families without labels; fixed */
-static struct collector *collectors;          /* under collect_mu */
+static struct collector *collectors;            /* under collect_mu */
 static size_t collectors_n, collectors_cap;
 
 static void

@@ -18,18 +18,18 @@ extern const struct metric_family metric_families[METRIC_COUNT];
 /* Derived from the table at first use. */
 struct metric_meta {
     size_t labels;
-    str label[METRIC_LABELS_MAX];            /* in the table's order */
-    unsigned char order[METRIC_LABELS_MAX];  /* their indexes sorted by name */
+    str label[METRIC_LABELS_MAX];           /* in the table's order */
+    unsigned char order[METRIC_LABELS_MAX]; /* their indexes sorted by name */
     size_t points;
-    double *point;                           /* bucket bounds or quantiles, rising */
+    double *point; /* bucket bounds or quantiles, rising */
 };
 
 /* A DDSketch-like histogram of one span of time: bucket i counts the values in
  * (1.02^i, 1.02^(i+1)], so any quantile is right to 1% of its value. */
 struct sketch {
-    int64_t epoch;   /* which span of time */
-    uint64_t zeros;  /* values below the smallest bucket */
-    int first;       /* index of count[0] */
+    int64_t epoch;  /* which span of time */
+    uint64_t zeros; /* values below the smallest bucket */
+    int first;      /* index of count[0] */
     size_t n;
     uint32_t *count;
 };
@@ -40,12 +40,12 @@ struct metric_child {
     struct metric_child *next; /* in its hash chain; under the registry's lock */
     enum metric family;
     uint64_t hash;
-    _Atomic uint64_t value;    /* bits of a double: counter, gauge, or sum */
-    _Atomic uint64_t *bucket;  /* histogram: own counts, not cumulated; last is +Inf */
-    struct mutex mu;           /* summary only, guards the rest */
+    _Atomic uint64_t value;   /* bits of a double: counter, gauge, or sum */
+    _Atomic uint64_t *bucket; /* histogram: own counts, not cumulated; last is +Inf */
+    struct mutex mu;          /* summary only, guards the rest */
     uint64_t count;
     struct sketch span[SKETCH_SPANS];
-    str *values;               /* owned; the table's order */
+    str *values; /* owned; the table's order */
 };
 
 const struct metric_meta *metric_meta_of(enum metric m);

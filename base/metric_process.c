@@ -56,9 +56,11 @@ collect(void *arg UNUSED)
     double ticks = (double)sysconf(_SC_CLK_TCK);
     if (io_read_file("/proc/self/stat", 65536, &text, &e)) {
         const char *stat = buf_cstr(&text);
-        METRIC_SET(PROCESS_CPU_SECONDS_TOTAL, (stat_field(stat, 14) + stat_field(stat, 15)) / ticks);
+        METRIC_SET(PROCESS_CPU_SECONDS_TOTAL,
+                   (stat_field(stat, 14) + stat_field(stat, 15)) / ticks);
         METRIC_SET(PROCESS_VIRTUAL_MEMORY_BYTES, stat_field(stat, 23));
-        METRIC_SET(PROCESS_RESIDENT_MEMORY_BYTES, stat_field(stat, 24) * (double)sysconf(_SC_PAGESIZE));
+        METRIC_SET(PROCESS_RESIDENT_MEMORY_BYTES,
+                   stat_field(stat, 24) * (double)sysconf(_SC_PAGESIZE));
         METRIC_SET(PROCESS_START_TIME_SECONDS, boot_time_seconds() + stat_field(stat, 22) / ticks);
     }
     buf_free(&text);

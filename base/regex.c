@@ -27,8 +27,8 @@ struct regex {
     struct regex_shape shape;
     str *set;
     size_t set_n;
-    uint32_t *slot;      /* of the set: index + 1, 0 for none */
-    size_t slots;        /* a power of two */
+    uint32_t *slot; /* of the set: index + 1, 0 for none */
+    size_t slots;   /* a power of two */
     size_t groups;
     str *names;
     bool captures_by_vm;
@@ -43,8 +43,13 @@ static bool
 parse(str pattern, enum regex_flags flags, struct arena *a, struct regex_tree *out, struct err *e)
 {
     if (flags == REGEX_RELABEL) {
-        pattern = arena_printf(a, "^(?s:%.*s)$", STR_ARG(pattern));
-        return regex_parse(pattern, 0, a, out, e);
+        struct buf whole = {0};
+        buf_lit(&whole, "^(?s:");
+        buf_put(&whole, pattern);
+        buf_lit(&whole, ")$");
+        bool ok = regex_parse(buf_str(&whole), 0, a, out, e);
+        buf_free(&whole);
+        return ok;
     }
     return regex_parse(pattern, flags == REGEX_ANCHORED ? REGEX_SYNTAX_DOT_NL : 0, a, out, e);
 }
@@ -211,6 +216,20 @@ regex_pattern(const struct regex *r)
     return r->pattern;
 }
 
+bool
+regex_tree_of(const struct regex *r, struct arena *a, struct regex_tree *out, struct err *e)
+{
+    CHECK_MAGIC(r, REGEX_MAGIC);
+    return parse(r->pattern, r->flags, a, out, e);
+}
+
+enum regex_flags
+regex_flags_of(const struct regex *r)
+{
+    CHECK_MAGIC(r, REGEX_MAGIC);
+    return r->flags;
+}
+
 /* Engines are made when first needed: most patterns never are, and the tree is cheaper
  * to read again than to keep.  Two threads may make one each; the first stays. */
 static struct regex_tree
@@ -218,7 +237,8 @@ parse_again(const struct regex *r, struct arena *a)
 {
     struct regex_tree tree;
     struct err e;
-    CHECK(parse(r->pattern, r->flags, a, &tree, &e));
+    CHECK(regex_tree_of(r, a, &tree, &e));
+    tree.root = regex_factor(tree.root, a);
     return tree;
 }
 

@@ -25,7 +25,7 @@ void regex_class_add_class(struct regex_class *c, const struct regex_class *from
  * the caller negates.  Clean afterwards. */
 bool regex_class_add_unicode(struct regex_class *c, str name, bool fold);
 void regex_class_clean(struct regex_class *c);
-void regex_class_negate(struct regex_class *c); /* cleans first */
+void regex_class_negate(struct regex_class *c);                   /* cleans first */
 bool regex_class_has(const struct regex_class *c, uint32_t rune); /* clean ones only */
 
 /* unicode.SimpleFold: the next rune in the ring of those that are the same letter. */

@@ -4,6 +4,7 @@
 #include <pcre2.h>
 #include <pthread.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/panic.h"
 
@@ -65,6 +66,18 @@ scratch_get(void)
     return s;
 }
 
+static pcre2_compile_context *compile_context; /* fixed after compile_init */
+static pthread_once_t compile_once = PTHREAD_ONCE_INIT;
+
+/* PCRE2 allows 250 parentheses in each other, RE2 four times that. */
+static void
+compile_init(void)
+{
+    compile_context = pcre2_compile_context_create(NULL);
+    CHECK(compile_context != NULL);
+    pcre2_set_parens_nest_limit(compile_context, 4 * LIMIT_REGEX_DEPTH);
+}
+
 struct regex_engine *
 regex_engine_new(const struct regex_node *root, bool anchored)
 {
@@ -77,7 +90,9 @@ regex_engine_new(const struct regex_node *root, bool anchored)
     if (anchored)
         buf_lit(&text, ")\\z");
     uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
-    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &code, &at, NULL);
+    CHECK(pthread_once(&compile_once, compile_init) == 0);
+    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n, options, &code,
+                                         &at, compile_context);
     buf_free(&text);
     if (compiled == NULL)
         return NULL;

@@ -3,6 +3,7 @@
  * regex.c            the public functions and the order of attempts
  * regex_syntax*.c    pattern → tree, or Go's refusal
  * regex_shape.c      tree → globs and sets, which need no engine
+ * regex_factor.c     tree → tree with common prefixes of alternatives taken out
  * regex_translate.c  tree → PCRE2 pattern
  * regex_engine.c     PCRE2: compiling, matching within a limit
  * regex_vm.c         tree → program; linear simulation, where PCRE2 gives up
@@ -24,12 +25,12 @@ struct regex_glob {
 };
 bool regex_glob_match(const struct regex_glob *g, str s);
 
-/* What the analysis found; all memory is of the arena given. */
+/* What the analysis found; all memory is of the arena given, and nothing of the tree's. */
 struct regex_found {
     struct regex_glob *glob; /* if globs > 0: the input must match one of these */
     size_t globs;
-    bool folded;             /* compare folded: globs are single folded literals then */
-    str prefix, suffix;      /* otherwise: what a match must begin and end with */
+    bool folded;        /* compare folded: globs are single folded literals then */
+    str prefix, suffix; /* otherwise: what a match must begin and end with */
 };
 /* search: the pattern may match anywhere in the input. */
 void regex_analyse(const struct regex_node *root, bool search, struct arena *a,
@@ -37,10 +38,17 @@ void regex_analyse(const struct regex_node *root, bool search, struct arena *a,
 /* Each rune as the smallest of those that are the same letter. */
 void regex_fold_text(str s, struct buf *out);
 
+/* Changes the tree in place; what is new is a's. */
+struct regex_node *regex_factor(struct regex_node *n, struct arena *a);
+
 void regex_translate(const struct regex_node *root, struct buf *out);
 /* Whether PCRE2's captures might differ from Go's: a repeat of what may match nothing. */
 bool regex_repeats_nothing(const struct regex_node *n);
 bool regex_nullable(const struct regex_node *n);
+
+/* The pattern read again into a. */
+bool regex_tree_of(const struct regex *r, struct arena *a, struct regex_tree *out, struct err *e);
+enum regex_flags regex_flags_of(const struct regex *r);
 
 enum regex_verdict { REGEX_NO, REGEX_YES, REGEX_GAVE_UP };
 

@@ -6,10 +6,10 @@
 /* Patterns that are sums of products of literals and .* are most of those people write;
  * they are multiplied out into globs, up to a bound, and never reach an engine. */
 
-#define SET_MAX 100000u    /* plain alternatives: Grafana sends thousands */
-#define PRODUCT_MAX 1000u  /* strings made by multiplying out */
-#define GLOBS_MAX 256u     /* with gaps, which are tried one by one */
-#define CLASS_MAX 100u     /* runes of a class spelled out */
+#define SET_MAX 100000u   /* plain alternatives: Grafana sends thousands */
+#define PRODUCT_MAX 1000u /* strings made by multiplying out */
+#define GLOBS_MAX 256u    /* with gaps, which are tried one by one */
+#define CLASS_MAX 100u    /* runes of a class spelled out */
 
 struct globs {
     struct regex_glob *p;
@@ -54,6 +54,15 @@ glob_add_gap(struct analysis *an, struct globs *g, unsigned min)
     an->gaps = true;
 }
 
+static str
+text_join(struct arena *a, str x, str y)
+{
+    char *p = arena_array(a, x.n + y.n, 1);
+    memcpy(p, x.p, x.n);
+    memcpy(p + x.n, y.p, y.n);
+    return STR(p, x.n + y.n);
+}
+
 /* a then b, with what meets joined. */
 static void
 glob_join(struct analysis *an, struct globs *out, const struct regex_glob *a,
@@ -71,7 +80,7 @@ glob_join(struct analysis *an, struct globs *out, const struct regex_glob *a,
     if (last->gap)
         last->min += next->min;
     else
-        last->text = arena_printf(an->arena, "%.*s%.*s", STR_ARG(last->text), STR_ARG(next->text));
+        last->text = text_join(an->arena, last->text, next->text);
     memmove(next, next + 1, (b->n - 1) * sizeof(*p));
     made->n--;
 }
@@ -304,10 +313,29 @@ edge_literal(const struct regex_node *n, bool front)
     return text;
 }
 
+/* Multiplying out leaves much behind; what is kept is copied out of it. */
+static void
+keep(struct arena *a, const struct globs *from, struct regex_found *out)
+{
+    out->globs = from->n;
+    out->glob = ARENA_ARRAY(a, struct regex_glob, from->n);
+    for (size_t i = 0; i < from->n; i++) {
+        const struct regex_glob *g = &from->p[i];
+        out->glob[i].n = g->n;
+        out->glob[i].piece = ARENA_ARRAY(a, struct regex_piece, g->n);
+        for (size_t k = 0; k < g->n; k++) {
+            out->glob[i].piece[k] = g->piece[k];
+            if (!g->piece[k].gap)
+                out->glob[i].piece[k].text = arena_str(a, g->piece[k].text);
+        }
+    }
+}
+
 void
 regex_analyse(const struct regex_node *root, bool search, struct arena *a, struct regex_found *out)
 {
-    struct analysis an = {.arena = a};
+    struct arena *scratch = arena_new();
+    struct analysis an = {.arena = scratch};
     struct globs globs = {0};
     struct body b = body_of(&root, search);
     *out = (struct regex_found){0};
@@ -315,11 +343,11 @@ regex_analyse(const struct regex_node *root, bool search, struct arena *a, struc
         out->prefix = arena_str(a, edge_literal(b.p[0], true));
     if (b.n > 0 && b.to_end)
         out->suffix = arena_str(a, edge_literal(b.p[b.n - 1], false));
-    if (!expand_body(&an, &b, &globs))
-        return;
-    out->glob = globs.p;
-    out->globs = globs.n;
-    out->folded = an.fold;
+    if (expand_body(&an, &b, &globs)) {
+        keep(a, &globs, out);
+        out->folded = an.fold;
+    }
+    arena_free(&scratch);
 }
 
 /* Steps over min runes; SIZE_MAX when the input ends before. */

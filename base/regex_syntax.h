@@ -16,21 +16,21 @@
 
 enum regex_op {
     RE_EMPTY,
-    RE_LITERAL,     /* text, of at least one rune; folded if fold */
-    RE_CLASS,       /* one rune out of class (none if it is empty) */
-    RE_ANY,         /* any rune */
+    RE_LITERAL, /* text, of at least one rune; folded if fold */
+    RE_CLASS,   /* one rune out of class (none if it is empty) */
+    RE_ANY,     /* any rune */
     RE_ANY_NOT_NL,
-    RE_BEGIN_LINE,  /* (?m)^ */
-    RE_END_LINE,    /* (?m)$ */
-    RE_BEGIN_TEXT,  /* ^, \A */
-    RE_END_TEXT,    /* $, \z: after the last byte only */
+    RE_BEGIN_LINE, /* (?m)^ */
+    RE_END_LINE,   /* (?m)$ */
+    RE_BEGIN_TEXT, /* ^, \A */
+    RE_END_TEXT,   /* $, \z: after the last byte only */
     RE_WORD_BOUNDARY,
     RE_NO_WORD_BOUNDARY,
-    RE_CAPTURE,     /* sub[0], number group */
-    RE_REPEAT,      /* sub[0] min..max times; *, +, ? too; max -1: without end */
+    RE_CAPTURE, /* sub[0], number group */
+    RE_REPEAT,  /* sub[0] min..max times; *, +, ? too; max -1: without end */
     RE_CONCAT,
     RE_ALTERNATE,
-    RE_LEFT_PAREN,    /* while parsing only, as is the next */
+    RE_LEFT_PAREN, /* while parsing only, as is the next */
     RE_VERTICAL_BAR,
 };
 
@@ -38,20 +38,20 @@ struct regex_node {
     enum regex_op op;
     bool fold;
     bool lazy;
-    bool counted;      /* REPEAT written {…} */
+    bool counted; /* REPEAT written {…} */
     int min, max;
-    int group;         /* CAPTURE: from 1; LEFT_PAREN: 0 without one */
-    str name;          /* of a group; empty without one */
-    char *text;        /* LITERAL: valid UTF-8 */
+    int group;  /* CAPTURE: from 1; LEFT_PAREN: 0 without one */
+    str name;   /* of a group; empty without one */
+    char *text; /* LITERAL: valid UTF-8 */
     size_t text_n, text_cap;
     struct regex_class class;
     struct regex_node **sub;
     size_t n;
-    unsigned flags;    /* LEFT_PAREN: those to return to */
-    bool closed;       /* LITERAL: a group or alternative of its own, takes no more runes */
-    int height;        /* of the tree below, as Go counts it: lists in lists are one */
-    int depth;         /* of the tree below, really */
-    double size;       /* instructions, as Go counts them */
+    unsigned flags; /* LEFT_PAREN: those to return to */
+    bool closed;    /* LITERAL: a group or alternative of its own, takes no more runes */
+    int height;     /* of the tree below, as Go counts it: lists in lists are one */
+    int depth;      /* of the tree below, really */
+    double size;    /* instructions, as Go counts them */
 };
 
 enum regex_syntax_flags {
@@ -63,8 +63,8 @@ enum regex_syntax_flags {
 
 struct regex_tree {
     struct regex_node *root;
-    int groups;   /* capturing */
-    str *names;   /* groups + 1, index is the group's number */
+    int groups; /* capturing */
+    str *names; /* groups + 1, index is the group's number */
 };
 
 /* The tree is the arena's and borrows nothing from pattern. */

@@ -116,10 +116,20 @@ struct named_class {
     const char *ranges; /* pairs of first and last byte */
 };
 static const struct named_class posix_classes[] = {
-    {"alnum", "09AZaz"},     {"alpha", "AZaz"}, {"ascii", "\x00\x7f"}, {"blank", "\t\t  "},
-    {"cntrl", "\x00\x1f\x7f\x7f"}, {"digit", "09"}, {"graph", "!~"},  {"lower", "az"},
-    {"print", " ~"},         {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"},
-    {"word", "09AZaz__"},    {"xdigit", "09AFaf"},
+    {"alnum", "09AZaz"},
+    {"alpha", "AZaz"},
+    {"ascii", "\x00\x7f"},
+    {"blank", "\t\t  "},
+    {"cntrl", "\x00\x1f\x7f\x7f"},
+    {"digit", "09"},
+    {"graph", "!~"},
+    {"lower", "az"},
+    {"print", " ~"},
+    {"punct", "!/:@[`{~"},
+    {"space", "\t\r  "},
+    {"upper", "AZ"},
+    {"word", "09AZaz__"},
+    {"xdigit", "09AFaf"},
 };
 
 static void

@@ -11,8 +11,8 @@ struct regex_parser {
     unsigned flags;
     struct regex_node **stack;
     size_t n, cap;
-    str last_repeat;     /* from the repeat operator just before, or empty */
-    str repeat_here;     /* from the repeat operator being read */
+    str last_repeat; /* from the repeat operator just before, or empty */
+    str repeat_here; /* from the repeat operator being read */
     int groups;
     str *names;
     size_t names_cap;
@@ -36,4 +36,4 @@ bool regex_syntax_escape(struct regex_parser *p, str *rest, uint32_t *rune);
 bool regex_syntax_class_escape(struct regex_parser *p, str *rest, struct regex_class *to,
                                bool *done);
 bool regex_syntax_bracket(struct regex_parser *p, struct regex_class *to); /* […] at p->rest */
-bool regex_syntax_perl_group(struct regex_parser *p);                     /* (?… at p->rest */
+bool regex_syntax_perl_group(struct regex_parser *p);                      /* (?… at p->rest */

@@ -133,14 +133,10 @@ static void
 put_node(const struct regex_node *n, struct buf *out)
 {
     static const char *const fixed[] = {
-        [RE_EMPTY] = "(?:)",
-        [RE_ANY] = "(?s:.)",
-        [RE_ANY_NOT_NL] = "[^\\n]",
-        [RE_BEGIN_LINE] = "(?:\\A|(?<=\\n))",
-        [RE_END_LINE] = "(?=\\n|\\z)",
-        [RE_BEGIN_TEXT] = "\\A",
-        [RE_END_TEXT] = "\\z",
-        [RE_WORD_BOUNDARY] = "\\b",
+        [RE_EMPTY] = "(?:)",           [RE_ANY] = "(?s:.)",
+        [RE_ANY_NOT_NL] = "[^\\n]",    [RE_BEGIN_LINE] = "(?:\\A|(?<=\\n))",
+        [RE_END_LINE] = "(?=\\n|\\z)", [RE_BEGIN_TEXT] = "\\A",
+        [RE_END_TEXT] = "\\z",         [RE_WORD_BOUNDARY] = "\\b",
         [RE_NO_WORD_BOUNDARY] = "\\B",
     };
     switch (n->op) {

@@ -1,5 +1,7 @@
 #include "base/regex_priv.h"
 
+#include <pthread.h>
+
 #include "base/mem.h"
 #include "base/panic.h"
 #include "base/unicode.h"
@@ -9,14 +11,14 @@
  * which a backtracking matcher would try them.  Time is at most program × input. */
 
 enum vm_op {
-    VM_RUNE,    /* one rune: arg */
+    VM_RUNE, /* one rune: arg */
     VM_CLASS,
     VM_ANY,
     VM_ANY_NOT_NL,
-    VM_ASSERT,  /* arg: the regex_op */
-    VM_SAVE,    /* slot arg */
-    VM_SPLIT,   /* first to x, then to y */
-    VM_JUMP,    /* to x */
+    VM_ASSERT, /* arg: the regex_op */
+    VM_SAVE,   /* slot arg */
+    VM_SPLIT,  /* first to x, then to y */
+    VM_JUMP,   /* to x */
     VM_MATCH,
 };
 struct vm_inst {
@@ -266,7 +268,8 @@ struct run {
 static bool
 is_word(uint32_t r)
 {
-    return r < 0x80 && (r == '_' || (r >= '0' && r <= '9') || ((r | 0x20) >= 'a' && (r | 0x20) <= 'z'));
+    return r < 0x80 &&
+           (r == '_' || (r >= '0' && r <= '9') || ((r | 0x20) >= 'a' && (r | 0x20) <= 'z'));
 }
 
 static bool
@@ -324,7 +327,8 @@ follow(struct run *r, size_t *depth, const struct vm_inst *in, uint32_t pc, size
         return;
     case VM_SAVE:
         if (in->arg < r->slots) {
-            push(r, depth, (struct walk){.restore = true, .slot = in->arg, .old = r->caps[in->arg]});
+            push(r, depth,
+                 (struct walk){.restore = true, .slot = in->arg, .old = r->caps[in->arg]});
             r->caps[in->arg] = at;
         }
         push(r, depth, (struct walk){.pc = pc + 1});
@@ -421,8 +425,7 @@ scan(struct run *r, size_t from)
 {
     for (size_t at = from;;) {
         /* A new start is the last choice, and none once something has matched. */
-        bool may_start = at == from ? !r->vm->anchored || from == 0 : !r->vm->anchored;
-        if (!r->matched && may_start)
+        if (!r->matched && (!r->vm->anchored || at == 0))
             start_thread(r, at);
         if (r->now.n == 0 && (r->matched || r->vm->anchored))
             return;
@@ -436,20 +439,55 @@ scan(struct run *r, size_t from)
     }
 }
 
+/* Kept from run to run, one set a thread: a large program must not cost clearing its
+ * lists for every short input.  Sparse sets do not mind what is left in them. */
+struct scratch {
+    uint32_t *numbers;
+    size_t numbers_cap;
+    size_t *offsets;
+    size_t offsets_cap;
+    struct walk *walk;
+    size_t walk_cap;
+};
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
 static void
-threads_init(struct threads *t, size_t n, size_t slots)
+scratch_free(void *p)
 {
-    t->pc = MEM_ARRAY(uint32_t, n);
-    t->where = MEM_ARRAY(uint32_t, n);
-    t->caps = MEM_ARRAY(size_t, MAX(n * slots, (size_t)1));
+    struct scratch *sc = (struct scratch *)p;
+    mem_free(sc->numbers);
+    mem_free(sc->offsets);
+    mem_free(sc->walk);
+    mem_free(sc);
 }
 
 static void
-threads_fini(struct threads *t)
+scratch_key_init(void)
 {
-    mem_free(t->pc);
-    mem_free(t->where);
-    mem_free(t->caps);
+    CHECK(pthread_key_create(&scratch_key, scratch_free) == 0);
+}
+
+static struct scratch *
+scratch_get(size_t numbers, size_t offsets)
+{
+    CHECK(pthread_once(&scratch_once, scratch_key_init) == 0);
+    struct scratch *sc = (struct scratch *)pthread_getspecific(scratch_key);
+    if (sc == NULL) {
+        sc = MEM_NEW(struct scratch);
+        CHECK(pthread_setspecific(scratch_key, sc) == 0);
+    }
+    if (sc->numbers_cap < numbers) {
+        mem_free(sc->numbers);
+        sc->numbers = MEM_ARRAY(uint32_t, numbers);
+        sc->numbers_cap = numbers;
+    }
+    if (sc->offsets_cap < offsets) {
+        mem_free(sc->offsets);
+        sc->offsets = MEM_ARRAY(size_t, offsets);
+        sc->offsets_cap = offsets;
+    }
+    return sc;
 }
 
 bool
@@ -458,18 +496,17 @@ regex_vm_run(const struct regex_vm *vm, str s, size_t from, size_t *at, size_t g
     CHECK_MAGIC(vm, REGEX_VM_MAGIC);
     CHECK(from <= s.n);
     size_t slots = at == NULL ? 0 : 2 * MIN(groups, vm->groups);
-    struct run r = {.vm = vm, .s = s, .slots = slots};
-    threads_init(&r.now, vm->n, slots);
-    threads_init(&r.next, vm->n, slots);
-    r.caps = MEM_ARRAY(size_t, slots + 1);
-    r.best = MEM_ARRAY(size_t, slots + 1);
+    size_t n = vm->n;
+    struct scratch *sc = scratch_get(4 * n, 2 * (n + 1) * slots);
+    struct run r = {.vm = vm, .s = s, .slots = slots, .walk = sc->walk, .walk_cap = sc->walk_cap};
+    r.now = (struct threads){sc->numbers, sc->numbers + n, sc->offsets, 0};
+    r.next = (struct threads){sc->numbers + 2 * n, sc->numbers + 3 * n, sc->offsets + n * slots, 0};
+    r.caps = sc->offsets + 2 * n * slots;
+    r.best = r.caps + slots;
     scan(&r, from);
+    sc->walk = r.walk;
+    sc->walk_cap = r.walk_cap;
     for (size_t i = 0; at != NULL && r.matched && i < 2 * groups; i++)
         at[i] = i < slots ? r.best[i] : SIZE_MAX;
-    threads_fini(&r.now);
-    threads_fini(&r.next);
-    mem_free(r.caps);
-    mem_free(r.best);
-    mem_free(r.walk);
     return r.matched;
 }

@@ -15,8 +15,8 @@ struct job {
     void *arg;
     size_t n;
     _Atomic size_t claimed;
-    unsigned helpers;   /* workers inside; under the pool's mu */
-    struct cond idle;   /* helpers fell to 0 */
+    unsigned helpers; /* workers inside; under the pool's mu */
+    struct cond idle; /* helpers fell to 0 */
 };
 
 struct pool {

@@ -126,7 +126,8 @@ read_scalar(struct reader *r)
 {
     struct built *b = node_new(r, YAML_SCALAR, r->event.data.scalar.tag);
     b->node.quoted = r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-    b->node.text = arena_str(r->arena, STR(r->event.data.scalar.value, r->event.data.scalar.length));
+    b->node.text =
+        arena_str(r->arena, STR(r->event.data.scalar.value, r->event.data.scalar.length));
     anchor_add(r, r->event.data.scalar.anchor, b);
     return b;
 }
@@ -159,7 +160,8 @@ read_list(struct reader *r)
     bool ok = true;
     b->open = true;
     anchor_add(r, r->event.data.sequence_start.anchor, b);
-    while ((ok = next(r)) && r->event.type != YAML_SEQUENCE_END_EVENT && (ok = read_child(r, b, &c)))
+    while ((ok = next(r)) && r->event.type != YAML_SEQUENCE_END_EVENT &&
+           (ok = read_child(r, b, &c)))
         ;
     b->node.n = c.n;
     b->node.item = ARENA_ARRAY(r->arena, struct yaml_node *, c.n);

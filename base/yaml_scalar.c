@@ -8,7 +8,16 @@
 /* Go's yaml resolves a plain scalar by its text: a fixed list of words first, then
  * timestamps, integers in Go's notations, floats. */
 
-enum kind { KIND_STR, KIND_NULL, KIND_BOOL, KIND_INT, KIND_UINT, KIND_FLOAT, KIND_TIME, KIND_MERGE };
+enum kind {
+    KIND_STR,
+    KIND_NULL,
+    KIND_BOOL,
+    KIND_INT,
+    KIND_UINT,
+    KIND_FLOAT,
+    KIND_TIME,
+    KIND_MERGE
+};
 
 struct value {
     enum kind kind;
@@ -228,8 +237,8 @@ yaml_is_null(const struct yaml_node *n)
 str
 yaml_resolved_tag(const struct yaml_node *n)
 {
-    static const char *const names[] = {"!!str",  "!!null",  "!!bool",      "!!int",
-                                        "!!int",  "!!float", "!!timestamp", "!!merge"};
+    static const char *const names[] = {"!!str", "!!null",  "!!bool",      "!!int",
+                                        "!!int", "!!float", "!!timestamp", "!!merge"};
     if (n == NULL)
         return STRL("!!null");
     if (n->tag.n > 0)

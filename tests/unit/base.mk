@@ -33,3 +33,7 @@ UNIT_TESTS += tests/unit/test_compress
 tests_unit_test_compress_SOURCES = tests/unit/test_compress.c
 tests_unit_test_compress_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/golden/go_text.txt tests/unit/unit.h
+UNIT_TESTS += tests/unit/test_regex
+tests_unit_test_regex_SOURCES = tests/unit/test_regex.c
+tests_unit_test_regex_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/regex.txt
