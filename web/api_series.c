@@ -1,9 +1,9 @@
 /* api_series.c - series, labels, label values, exemplars: looking things up by labels. */
 #include <stdlib.h>
 
-#include "base/panic.h"
 #include "model/escape.h"
 #include "query/parse.h"
+#include "query/walk.h"
 #include "storage/select.h"
 #include "web/api_priv.h"
 #include "web/encode.h"
@@ -189,32 +189,44 @@ api_series(struct api *a, struct err *e)
     return ok;
 }
 
-static bool
-answer_exemplars(struct api *a, struct expr *x, struct instant start, struct instant end)
+static void
+put_exemplars(struct api *a, const struct exemplar_series *s)
 {
-    struct selection_spec specs[64];
-    size_t n = expr_selectors(x, specs, ARRAY_LEN(specs));
+    struct json *j = &a->json;
+
+    json_open_object(j);
+    json_key_lit(j, "seriesLabels");
+    json_raw(j);
+    encode_labels(j->out, s->series);
+    json_key_lit(j, "exemplars");
+    json_open_array(j);
+    for (size_t i = 0; i < s->n; i++)
+        encode_exemplar(j, &s->v[i]);
+    json_close_array(j);
+    json_close_object(j);
+}
+
+/* An expression without a selector has no exemplars to look for: 204, as Prometheus. */
+static void
+answer_exemplars(struct api *a, const struct expr *x, struct instant start, struct instant end)
+{
+    size_t n = expr_selectors(x, NULL, 0);
+    const struct expr **selectors = ARENA_ARRAY(a->arena, const struct expr *, n);
+    struct selection_spec *specs = ARENA_ARRAY(a->arena, struct selection_spec, n);
     struct exemplar_series *found;
 
     if (n == 0)
-        return false;
+        return;
+    expr_selectors(x, selectors, n);
+    for (size_t i = 0; i < n; i++)
+        specs[i] = (struct selection_spec){selectors[i]->u.selector.m, selectors[i]->u.selector.n,
+                                           instant_ms(start), instant_ms(end)};
     size_t found_n = select_exemplars(a->w->layers.db, specs, n, instant_ms(start),
                                       instant_ms(end), a->arena, &found);
     json_open_array(&a->json);
-    for (size_t i = 0; i < found_n; i++) {
-        json_open_object(&a->json);
-        json_key_lit(&a->json, "seriesLabels");
-        json_raw(&a->json);
-        encode_labels(a->json.out, found[i].series);
-        json_key_lit(&a->json, "exemplars");
-        json_open_array(&a->json);
-        for (size_t k = 0; k < found[i].n; k++)
-            encode_exemplar(&a->json, &found[i].v[k]);
-        json_close_array(&a->json);
-        json_close_object(&a->json);
-    }
+    for (size_t i = 0; i < found_n; i++)
+        put_exemplars(a, &found[i]);
     json_close_array(&a->json);
-    return true;
 }
 
 bool
@@ -232,7 +244,7 @@ api_query_exemplars(struct api *a, struct err *e)
         e->kind = ERR_BAD_DATA;
         return false;
     }
-    (void)answer_exemplars(a, x, start, end); /* no selector: 204, as Prometheus */
+    answer_exemplars(a, x, start, end);
     parse_free_regexes(x);
     return true;
 }

@@ -88,6 +88,22 @@ encode_histogram(struct buf *out, const struct histogram *h, struct arena *scrat
     arena_reset(scratch, mark);
 }
 
+void
+encode_exemplar(struct json *j, const struct exemplar *x)
+{
+    json_open_object(j);
+    json_key_lit(j, "labels");
+    json_raw(j);
+    encode_labels(j->out, x->labels);
+    json_key_lit(j, "value");
+    json_raw(j);
+    put_quoted_number(j->out, x->value);
+    json_key_lit(j, "timestamp");
+    json_raw(j);
+    num_put_timestamp(j->out, x->t);
+    json_close_object(j);
+}
+
 /* One point after its stamp: 1.5"] or {histogram}]. */
 static void
 put_float_point(struct buf *out, str stamp, double v)

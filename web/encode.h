@@ -7,11 +7,15 @@
 #pragma once
 #include "base/json.h"
 #include "query/engine.h"
+#include "storage/select.h"
 
 /* {"count":…,"sum":…,"buckets":[…]} */
 void encode_histogram(struct buf *out, const struct histogram *h, struct arena *scratch);
 /* {"name":"value",…} in label order; names dropped as the row says have been dropped. */
 void encode_labels(struct buf *out, struct labels ls);
+
+/* {"labels":{…},"value":"…","timestamp":…} */
+void encode_exemplar(struct json *j, const struct exemplar *x);
 
 /* Writes a value piece by piece: call encode_more until it returns false.  The value
  * and the arena must outlive the encoder.  limit cuts series (0: none). */
