@@ -41,6 +41,8 @@ struct yaml_doc;
  * duplicates "yaml: unmarshal errors:\n  line N: mapping key …", one line each. */
 bool yaml_parse(str text, struct yaml_doc **out, struct err *e) MUST_USE;
 bool yaml_parse_v2(str text, struct yaml_doc **out, struct err *e) MUST_USE;
+/* libyaml exports a yaml_free of its own, which ours would be taken for. */
+#define yaml_free yaml_doc_free
 void yaml_free(struct yaml_doc **d);
 const struct yaml_node *yaml_root(const struct yaml_doc *d);
 
