@@ -30,9 +30,9 @@ put_alert(struct json *j, const struct alert_view *al)
     put_key_labels(j, "labels", al->labels);
     put_key_labels(j, "annotations", al->annotations);
     put_key_str(j, "state", str_of(state_text(al->state)));
-    put_key_time_ns(j, "activeAt", al->active_ms * 1000000);
-    if (al->keep_firing_since_ms)
-        put_key_time_ns(j, "keepFiringSince", al->keep_firing_since_ms * 1000000);
+    put_key_time_ns(j, "activeAt", al->active_ns);
+    if (al->keep_firing_since_ns)
+        put_key_time_ns(j, "keepFiringSince", al->keep_firing_since_ns);
     put_key_str(j, "value", STR(value, num_format(al->value, 'e', -1, value)));
     json_close_object(j);
 }

@@ -1,8 +1,9 @@
 /* rules.h - recording and alerting rules: groups, ticks, states, views.
  *
  * The manager runs each group on its own schedule (hash-derived phase, aligned
- * timestamps, missed ticks counted, at most --rules.max-concurrent-evals groups at
- * once on rule threads).  A group's results of one tick are one append batch.
+ * timestamps, missed ticks counted) on a few rule threads.  A rule's results of one tick
+ * are one append batch, visible to the rules after it in its group; the group's tick
+ * ends with a durable one.
  * Semantics: reference/prometheus.md 5 and 12 (10-17).
  *
  * THREADS.  Views are snapshots in the caller's arena.
@@ -38,7 +39,7 @@ enum alert_state { ALERT_UNKNOWN, ALERT_INACTIVE, ALERT_PENDING, ALERT_FIRING };
 struct alert_view {
     struct labels labels, annotations;
     enum alert_state state;
-    int64_t active_ms, keep_firing_since_ms; /* 0: not set */
+    int64_t active_ns, keep_firing_since_ns; /* wall; 0: not set */
     double value;
 };
 struct rule_view {
