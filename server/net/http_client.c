@@ -58,6 +58,7 @@ http_client_unref(struct http_client **out)
 void
 http_response_fini(struct http_response *r)
 {
+    buf_free(&r->status_text);
     buf_free(&r->body);
     buf_free(&r->content_type);
     buf_free(&r->content_encoding);

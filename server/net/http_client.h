@@ -20,6 +20,9 @@
 struct config_http; /* server/config: the HTTP client block */
 struct http_client;
 
+/* Who we say we are; the first word is what targets and proxies look for. */
+#define HTTP_USER_AGENT "Prometheus/3.14.0 narthex"
+
 /* Borrows c (and so the configuration generation it is part of). */
 bool http_client_new(struct http_client **out, const struct config_http *c, struct err *e) MUST_USE;
 struct http_client *http_client_ref(struct http_client *c);
@@ -40,6 +43,7 @@ struct http_request {
 };
 struct http_response {
     int status;
+    struct buf status_text;      /* "404 Not Found", as Go's resp.Status */
     struct buf body;             /* as on the wire (Content-Encoding not undone) */
     struct buf content_type, content_encoding, retry_after, location;
 };
@@ -60,4 +64,8 @@ bool http_loop_start(struct http_loop *l, struct http_client *c, const struct ht
                      http_done *done, void *arg, struct err *e) MUST_USE;
 /* Waits at most timeout_ms for progress and runs callbacks; wake from other threads. */
 void http_loop_run(struct http_loop *l, int64_t timeout_ms);
+/* The same, and returns when one of the caller's own descriptors is ready (poll's events;
+ * revents are filled). */
+struct pollfd;
+void http_loop_run_with(struct http_loop *l, int64_t timeout_ms, struct pollfd *own, size_t n);
 void http_loop_wake(struct http_loop *l);

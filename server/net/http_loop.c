@@ -1,9 +1,12 @@
 /* http_loop.c - thousands of transfers on one thread. */
+#include <poll.h>
+
 #include "base/mem.h"
 #include "base/panic.h"
 #include "server/net/http_priv.h"
 
 #define IDLE_HANDLES_MAX 256
+#define OWN_DESCRIPTORS_MAX 64
 #define IDLE_CONNECTIONS_MAX 20000L /* one a target stays open between scrapes */
 
 struct http_loop {
@@ -120,15 +123,49 @@ on_finished(struct http_loop *l, struct transfer *t, CURLcode rc)
     release(l, t);
 }
 
+/* poll's events as curl has them; the three it knows. */
+static short
+curl_events(short events)
+{
+    return (short)((events & POLLIN ? CURL_WAIT_POLLIN : 0) | (events & POLLPRI ? CURL_WAIT_POLLPRI : 0) |
+                   (events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
+}
+
+static short
+poll_events(short events)
+{
+    return (short)((events & CURL_WAIT_POLLIN ? POLLIN : 0) | (events & CURL_WAIT_POLLPRI ? POLLPRI : 0) |
+                   (events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+}
+
+static void
+wait_for_progress(struct http_loop *l, int64_t timeout_ms, struct pollfd *own, size_t n)
+{
+    struct curl_waitfd fds[OWN_DESCRIPTORS_MAX];
+
+    CHECK(n <= ARRAY_LEN(fds));
+    for (size_t i = 0; i < n; i++)
+        fds[i] = (struct curl_waitfd){.fd = own[i].fd, .events = curl_events(own[i].events)};
+    curl_multi_poll(l->multi, fds, (unsigned)n, (int)MAX(MIN(timeout_ms, 60000), 0), NULL);
+    for (size_t i = 0; i < n; i++)
+        own[i].revents = poll_events(fds[i].revents);
+}
+
 void
 http_loop_run(struct http_loop *l, int64_t timeout_ms)
+{
+    http_loop_run_with(l, timeout_ms, NULL, 0);
+}
+
+void
+http_loop_run_with(struct http_loop *l, int64_t timeout_ms, struct pollfd *own, size_t n)
 {
     int running, left;
     CURLMsg *m;
 
     CHECK_MAGIC(l, HTTP_LOOP_MAGIC);
     curl_multi_perform(l->multi, &running);
-    curl_multi_poll(l->multi, NULL, 0, (int)MAX(MIN(timeout_ms, 60000), 0), NULL);
+    wait_for_progress(l, timeout_ms, own, n);
     curl_multi_perform(l->multi, &running);
     while ((m = curl_multi_info_read(l->multi, &left)) != NULL) {
         struct transfer *t = NULL;

@@ -91,6 +91,49 @@ keep_header(str line, const char *name, struct buf *out)
     buf_put(out, STR(v.p, MIN(v.n, (size_t)HEADER_VALUE_MAX)));
 }
 
+/* Go's names of the statuses that targets answer with; HTTP/2 sends none. */
+static const char *
+status_name(str code)
+{
+    static const struct {
+        const char *code, *name;
+    } names[] = {
+        {"200", "OK"}, {"201", "Created"}, {"202", "Accepted"}, {"204", "No Content"},
+        {"301", "Moved Permanently"}, {"302", "Found"}, {"303", "See Other"}, {"304", "Not Modified"},
+        {"307", "Temporary Redirect"}, {"308", "Permanent Redirect"}, {"400", "Bad Request"},
+        {"401", "Unauthorized"}, {"403", "Forbidden"}, {"404", "Not Found"},
+        {"405", "Method Not Allowed"}, {"406", "Not Acceptable"}, {"408", "Request Timeout"},
+        {"410", "Gone"}, {"413", "Request Entity Too Large"}, {"415", "Unsupported Media Type"},
+        {"421", "Misdirected Request"}, {"422", "Unprocessable Entity"}, {"429", "Too Many Requests"},
+        {"500", "Internal Server Error"}, {"501", "Not Implemented"}, {"502", "Bad Gateway"},
+        {"503", "Service Unavailable"}, {"504", "Gateway Timeout"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(code, str_of(names[i].code)))
+            return names[i].name;
+    return "";
+}
+
+/* The status line's text after the protocol: "404 Not Found". */
+static void
+keep_status(str line, struct buf *out)
+{
+    ptrdiff_t blank = str_find_char(line, ' ', 0);
+    str s = blank < 0 ? STR_EMPTY : str_from(line, (size_t)blank);
+
+    while (s.n && s.p[0] == ' ')
+        s = str_from(s, 1);
+    while (s.n && (s.p[s.n - 1] == '\r' || s.p[s.n - 1] == '\n'))
+        s.n--;
+    if (str_starts(line, STRL("HTTP/2")) && s.n >= 3) {
+        buf_clear(out);
+        buf_printf(out, "%.3s %s", s.p, status_name(STR(s.p, 3)));
+        return;
+    }
+    buf_clear(out);
+    buf_put(out, STR(s.p, MIN(s.n, (size_t)HEADER_VALUE_MAX)));
+}
+
 static size_t
 on_header(char *p, size_t size, size_t n, void *arg)
 {
@@ -100,6 +143,7 @@ on_header(char *p, size_t size, size_t n, void *arg)
 
     (void)size;
     if (str_starts(line, STRL("HTTP/"))) { /* a new answer: after a redirect or 100 */
+        keep_status(line, &r->status_text);
         buf_clear(&r->content_type);
         buf_clear(&r->content_encoding);
         buf_clear(&r->retry_after);
