@@ -29,6 +29,7 @@
 #define LIMIT_SERIES_LINE_VALUES 10000000 /* `1x…` in load blocks and unit tests of rules */
 #define LIMIT_POINTS_PER_SERIES 11000     /* range queries, as Prometheus */
 #define LIMIT_ANNOTATIONS 10              /* shown per level, the rest counted */
+#define LIMIT_ANNOTATIONS_KEPT 10000      /* different texts held for one query */
 
 /* server, web */
 #define LIMIT_HTTP_BODY_BYTES (64u << 20) /* request bodies */

@@ -6,3 +6,16 @@ libquery_a_SOURCES += query/parse.c query/parse.h query/parse_priv.h query/parse
 libquery_a_SOURCES += query/check.c query/check.h
 libquery_a_SOURCES += query/print.c query/print.h query/print_priv.h query/print_json.c query/print_pretty.c
 libquery_a_SOURCES += query/walk.c query/walk.h
+libquery_a_SOURCES += query/annotation.c query/annotation.h
+libquery_a_SOURCES += query/budget.c query/budget.h
+libquery_a_SOURCES += query/lookup.c query/lookup.h
+libquery_a_SOURCES += query/plan.c query/plan.h query/plan_priv.h query/plan_select.c
+libquery_a_SOURCES += query/fetch.c query/fetch.h query/fetch_smooth.c
+libquery_a_SOURCES += query/eval.c query/eval.h query/eval_priv.h query/eval_account.c query/eval_call.c \
+	query/eval_labels.c query/eval_matrix.c query/eval_scope.c
+libquery_a_SOURCES += query/pipe.c query/pipe_priv.h query/pipe_build.c query/pipe_run.c query/pipe_series.c
+libquery_a_SOURCES += query/binary.c query/binary_match.c query/binary_match.h query/binary_priv.h query/binary_scalar.c
+libquery_a_SOURCES += query/aggregate.c query/aggregate_priv.h query/aggregate_float.c query/aggregate_pick.c \
+	query/aggregate_value.c
+libquery_a_SOURCES += query/engine.c query/engine.h query/gate.c query/gate.h query/journal.c query/journal.h \
+	query/query_log.c query/query_log.h
