@@ -9,6 +9,7 @@
  *        4     1  version 1
  *        5     *  (uvarint ref, varint mint, varint maxt)*
  *       -4     4  crc32c of the entries (without magic and version)
+ * Series 7 without [1000, 2000] is 0130ba30 01 07 d00f a01f 7bc2e788.
  * A missing file is an empty set.  Anything that fails its checks is ERR_CORRUPT.
  *
  * THREADS.  None: owners copy, change the copy and swap pointers.
