@@ -70,6 +70,8 @@ struct histogram_sum histogram_add(struct arena *a, const struct histogram *x, c
 struct histogram_sum histogram_sub(struct arena *a, const struct histogram *x, const struct histogram *y);
 struct histogram *histogram_mul(struct arena *a, const struct histogram *x, double by);
 struct histogram *histogram_div(struct arena *a, const struct histogram *x, double by);
+void histogram_mul_in_place(struct histogram *h, double by);
+void histogram_div_in_place(struct histogram *h, double by);
 struct histogram *histogram_reduce(struct arena *a, const struct histogram *h, int schema);
 /* Drops empty buckets and merges spans; gaps up to max_empty are kept. */
 struct histogram *histogram_compact(struct arena *a, const struct histogram *h, int max_empty);

@@ -436,11 +436,9 @@ histogram_sub(struct arena *a, const struct histogram *x, const struct histogram
     return combine(a, x, y, true);
 }
 
-struct histogram *
-histogram_mul(struct arena *a, const struct histogram *x, double by)
+void
+histogram_mul_in_place(struct histogram *h, double by)
 {
-    struct histogram *h = histogram_copy(a, x);
-
     h->integer = false;
     h->zero_count *= by;
     h->count *= by;
@@ -451,14 +449,11 @@ histogram_mul(struct arena *a, const struct histogram *x, double by)
         h->neg[i] *= by;
     if (by < 0)
         h->reset = RESET_GAUGE;
-    return h;
 }
 
-struct histogram *
-histogram_div(struct arena *a, const struct histogram *x, double by)
+void
+histogram_div_in_place(struct histogram *h, double by)
 {
-    struct histogram *h = histogram_copy(a, x);
-
     h->integer = false;
     h->zero_count /= by;
     h->count /= by;
@@ -471,5 +466,20 @@ histogram_div(struct arena *a, const struct histogram *x, double by)
         h->neg[i] /= by;
     if (by < 0)
         h->reset = RESET_GAUGE;
+}
+
+struct histogram *
+histogram_mul(struct arena *a, const struct histogram *x, double by)
+{
+    struct histogram *h = histogram_copy(a, x);
+    histogram_mul_in_place(h, by);
+    return h;
+}
+
+struct histogram *
+histogram_div(struct arena *a, const struct histogram *x, double by)
+{
+    struct histogram *h = histogram_copy(a, x);
+    histogram_div_in_place(h, by);
     return h;
 }

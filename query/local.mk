@@ -19,3 +19,10 @@ libquery_a_SOURCES += query/aggregate.c query/aggregate_priv.h query/aggregate_f
 	query/aggregate_value.c
 libquery_a_SOURCES += query/engine.c query/engine.h query/gate.c query/gate.h query/journal.c query/journal.h \
 	query/query_log.c query/query_log.h
+libquery_a_SOURCES += query/fn_common.c query/fn_priv.h
+libquery_a_SOURCES += query/fn_rate.c query/fn_rate.h query/fn_rate_extended.c query/fn_rate_histogram.c \
+	query/fn_changes.c
+libquery_a_SOURCES += query/fn_over_time.c query/fn_over_time.h query/fn_sum.c query/fn_quantile.c query/fn_trend.c
+libquery_a_SOURCES += query/fn_math.c query/fn_math.h query/fn_scalar.c query/fn_date.c query/fn_time.c query/fn_time.h
+libquery_a_SOURCES += query/fn_label.c query/fn_label.h query/fn_sort.c query/fn_info.c
+libquery_a_SOURCES += query/fn_histogram.c query/fn_histogram.h query/fn_classic.c
