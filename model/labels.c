@@ -178,26 +178,42 @@ labels_put(struct buf *out, struct labels ls)
     buf_byte(out, '}');
 }
 
+/* The order of the texts name="value": '=' ends a name, and some bytes come before it. */
+static int
+by_text(str a, str b)
+{
+    size_t n = MIN(a.n, b.n);
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    if (c != 0 || a.n == b.n)
+        return c;
+    return a.n < b.n ? '=' - (uint8_t)b.p[n] : (uint8_t)a.p[n] - '=';
+}
+
 void
 labels_put_metric(struct buf *out, struct labels ls)
 {
-    const struct label *name = find(ls, LABEL_NAME);
-    bool first = true;
+    const struct label *name = find(ls, LABEL_NAME), *last = NULL;
+    size_t left = ls.n - (name != NULL);
 
     if (name)
         buf_put(out, name->value);
-    if (name && ls.n == 1)
+    if (name && left == 0)
         return;
     buf_byte(out, '{');
-    for (size_t i = 0; i < ls.n; i++) {
-        if (&ls.v[i] == name)
-            continue;
-        if (!first)
+    for (; left > 0; left--) {
+        const struct label *next = NULL; /* the first in text order behind the last one */
+        for (size_t i = 0; i < ls.n; i++) {
+            const struct label *l = &ls.v[i];
+            if (l != name && (!last || by_text(l->name, last->name) > 0) &&
+                (!next || by_text(l->name, next->name) < 0))
+                next = l;
+        }
+        if (last)
             buf_lit(out, ", ");
-        first = false;
-        buf_put(out, ls.v[i].name);
+        buf_put(out, next->name);
         buf_byte(out, '=');
-        labels_put_quoted(out, ls.v[i].value);
+        labels_put_quoted(out, next->value);
+        last = next;
     }
     buf_byte(out, '}');
 }
