@@ -113,7 +113,8 @@ whole_names(struct whole *w, struct vec *v, struct err *err)
     struct eval *ev = w->ev;
     struct arena *a = ev->main.arena;
     size_t steps = w->s->grid.steps, n = 0, step;
-    bool keep = w->e->u.call.fn->flags & FN_KEEP_NAME;
+    unsigned flags = w->e->u.call.fn->flags;
+    bool keep = flags & FN_KEEP_NAME, merge = flags & FN_MERGE;
     struct row *rows = ARENA_ARRAY(a, struct row, v->n);
     for (size_t i = 0; i < v->n; i++) {
         if (!row_any(&v->v[i], steps))
@@ -124,7 +125,9 @@ whole_names(struct whole *w, struct vec *v, struct err *err)
         n++;
     }
     *v = (struct vec){.v = rows, .n = n, .cap = n};
-    if (keep || (ev->o.delayed_names && steps == 1) || !vec_has_same_labels(v))
+    if (!merge && (keep || (ev->o.delayed_names && steps == 1)))
+        return true;
+    if (!vec_has_same_labels(v))
         return true;
     return vec_merge_same(a, v, steps, &step, err);
 }

@@ -1,6 +1,12 @@
 #include "query/function.h"
 
 #include "base/arena.h"
+#include "query/fn_histogram.h"
+#include "query/fn_label.h"
+#include "query/fn_math.h"
+#include "query/fn_over_time.h"
+#include "query/fn_rate.h"
+#include "query/fn_time.h"
 
 #include <stdlib.h>
 

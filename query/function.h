@@ -42,6 +42,8 @@ enum fn_flags {
     FN_ST = 8,           /* wants start timestamps in its column (RANGE) or rows (WHOLE) */
     FN_TIMES = 16,       /* WHOLE: wants row.t if its argument is a bare selector */
     FN_ABSENT = 32,      /* RANGE: the caller turns presence over all series round */
+    FN_MERGE = 64,       /* WHOLE with KEEP_NAME: rows may come out equal; the caller merges
+                            them or fails */
 };
 
 /* One evaluated argument. */
