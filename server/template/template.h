@@ -40,6 +40,7 @@ bool template_run(const struct template_set *s, const struct template_env *env,
 /* Rule labels and annotations: $labels, $value, $externalLabels, $externalURL defined.
  * Never fails: on error the text is "<error expanding template: …>" and e says why. */
 struct template_alert {
+    str name;                       /* of the alert, for error texts: __alert_NAME */
     struct labels labels;           /* with __name__ */
     struct labels external_labels;
     double value;
