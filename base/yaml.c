@@ -4,6 +4,7 @@
 #include <yaml.h>
 
 #include "base/arena.h"
+#include "base/compress.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -31,6 +32,9 @@ struct anchor {
 
 struct reader {
     yaml_parser_t lib;
+    yaml_parser_t ahead; /* v3 only: the same text, scanned further than it is parsed */
+    size_t ahead_tokens;
+    bool ahead_failed;
     yaml_event_t event; /* the one being looked at */
     struct arena *arena;
     bool v2;
@@ -45,29 +49,56 @@ static struct built *read_node(struct reader *r);
 /* Both Go packages count lines from what libyaml reports, and both differ from it and
  * from each other in which mark they take. */
 static bool
-fail_lib(struct reader *r)
+fail_lib(struct reader *r, const yaml_parser_t *lib)
 {
-    size_t problem = r->lib.problem_mark.line, context = r->lib.context_mark.line;
-    bool scanner = r->lib.error == YAML_SCANNER_ERROR;
+    size_t problem = lib->problem_mark.line, context = lib->context_mark.line;
+    bool scanner = lib->error == YAML_SCANNER_ERROR;
     size_t line = 0;
     if (r->v2)
         line = problem ? problem + scanner : context;
     else
         line = context ? context + scanner : problem ? problem + scanner : 0;
-    const char *why = r->lib.problem ? r->lib.problem : "unknown problem parsing YAML content";
+    const char *why = lib->problem ? lib->problem : "unknown problem parsing YAML content";
     if (line == 0)
         return err_set(r->e, ERR_PARSE, "yaml: %s", why);
     return err_set(r->e, ERR_PARSE, "yaml: line %zu: %s", line, why);
+}
+
+/* yaml.v3 holds two tokens in hand beyond the one it parses, to place comments.  So it
+ * meets a scanner's error ("mapping values are not allowed in this context") before the
+ * parser's that libyaml would report ("did not find expected key"). */
+static bool
+scan_ahead(struct reader *r, bool parsed)
+{
+    size_t need = r->lib.tokens_parsed + 2 + (!parsed || r->lib.token_available);
+    while (r->ahead_tokens < need) {
+        yaml_token_t token;
+        if (r->ahead_failed || !yaml_parser_scan(&r->ahead, &token)) {
+            /* libyaml looks one token further where a key may begin; an error there is
+             * not yet met. */
+            bool beyond = r->ahead.tokens.head != r->ahead.tokens.tail;
+            r->ahead_failed = true;
+            if (beyond && r->ahead_tokens + 1 == need)
+                return true;
+            return fail_lib(r, &r->ahead);
+        }
+        bool end = token.type == YAML_STREAM_END_TOKEN || token.type == YAML_NO_TOKEN;
+        yaml_token_delete(&token);
+        r->ahead_tokens = end ? SIZE_MAX : r->ahead_tokens + 1;
+    }
+    return true;
 }
 
 static bool
 next(struct reader *r)
 {
     yaml_event_delete(&r->event);
-    if (yaml_parser_parse(&r->lib, &r->event))
-        return true;
-    memset(&r->event, 0, sizeof(r->event));
-    return fail_lib(r);
+    bool parsed = yaml_parser_parse(&r->lib, &r->event);
+    if (!parsed)
+        memset(&r->event, 0, sizeof(r->event));
+    if (!r->v2 && !scan_ahead(r, parsed))
+        return false;
+    return parsed || fail_lib(r, &r->lib);
 }
 
 static str
@@ -362,6 +393,45 @@ read_document(struct reader *r)
     return &b->node;
 }
 
+/* An explicit tag of YAML's own must fit the text. */
+static bool
+check_tag(struct reader *r, struct yaml_node *n)
+{
+    struct buf bytes = {0};
+    if (str_eq(n->tag, STRL("!!binary"))) {
+        n->tag = STRL("!!str"); /* once, however often it is referred to */
+        bool ok = base64_decode(n->text, &bytes);
+        n->text = arena_str(r->arena, buf_str(&bytes));
+        buf_free(&bytes);
+        return ok || err_set(r->e, ERR_PARSE, "yaml: !!binary value contains invalid base64 data");
+    }
+    struct yaml_node plain = *n;
+    plain.tag = STR_EMPTY;
+    plain.quoted = false;
+    str found = yaml_resolved_tag(&plain);
+    bool number = str_eq(found, STRL("!!int")) && str_eq(n->tag, STRL("!!float"));
+    bool checked = false;
+    for (const char *const *t =
+             (const char *const[]){"!!bool", "!!int", "!!float", "!!null", "!!timestamp", NULL};
+         *t != NULL; t++)
+        checked |= str_eq(n->tag, str_of(*t));
+    if (!checked || number || str_eq(found, n->tag))
+        return true;
+    return err_set(r->e, ERR_PARSE, "yaml: cannot decode %.*s `%.*s` as a %.*s", STR_ARG(found),
+                   STR_ARG(n->text), STR_ARG(n->tag));
+}
+
+static bool
+walk_tags(struct reader *r, struct yaml_node *n)
+{
+    if (n->type == YAML_SCALAR && n->tag.n > 0 && !check_tag(r, n))
+        return false;
+    for (size_t i = 0; i < n->n; i++)
+        if ((n->type == YAML_MAP && !walk_tags(r, n->key[i])) || !walk_tags(r, n->item[i]))
+            return false;
+    return true;
+}
+
 /* One line for each pair of equal keys, the earlier key of the pair first. */
 static void
 list_duplicates(const struct yaml_node *map, struct buf *out)
@@ -435,13 +505,18 @@ parse(str text, bool v2, struct yaml_doc **out, struct err *e)
     struct reader r = {.v2 = v2, .e = e};
     d->magic = YAML_DOC_MAGIC;
     d->arena = r.arena = arena_new();
+    const unsigned char *bytes = (const unsigned char *)(text.n ? text.p : "");
     CHECK(yaml_parser_initialize(&r.lib));
-    yaml_parser_set_input_string(&r.lib, (const unsigned char *)(text.n ? text.p : ""), text.n);
+    CHECK(yaml_parser_initialize(&r.ahead));
+    yaml_parser_set_input_string(&r.lib, bytes, text.n);
+    yaml_parser_set_input_string(&r.ahead, bytes, text.n);
     d->root = read_document(&r);
     yaml_event_delete(&r.event);
     yaml_parser_delete(&r.lib);
+    yaml_parser_delete(&r.ahead);
     mem_free(r.anchors);
-    bool ok = d->root != NULL && (v2 || check_duplicates(d->root, e)) && walk_merges(&r, d->root);
+    bool ok = d->root != NULL && walk_tags(&r, d->root) && (v2 || check_duplicates(d->root, e)) &&
+              walk_merges(&r, d->root);
     if (!ok) {
         yaml_free(&d);
         return false;

@@ -30,8 +30,8 @@ emit(struct yaml_out *o, yaml_event_t *event, int made)
     CHECK(yaml_emitter_emit(&o->lib, event));
 }
 
-struct yaml_out *
-yaml_out_new(struct buf *to)
+static struct yaml_out *
+out_new(struct buf *to, int width)
 {
     struct yaml_out *o = MEM_NEW(struct yaml_out);
     yaml_event_t event;
@@ -40,9 +40,16 @@ yaml_out_new(struct buf *to)
     CHECK(yaml_emitter_initialize(&o->lib));
     yaml_emitter_set_output(&o->lib, on_bytes, o);
     yaml_emitter_set_unicode(&o->lib, 1);
+    yaml_emitter_set_width(&o->lib, width);
     emit(o, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING));
     emit(o, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1));
     return o;
+}
+
+struct yaml_out *
+yaml_out_new(struct buf *to)
+{
+    return out_new(to, 80);
 }
 
 static void
@@ -135,7 +142,8 @@ static bool
 can_be_plain(str s)
 {
     struct yaml_node n = {.type = YAML_SCALAR, .text = s, .v2 = true};
-    return str_eq(yaml_resolved_tag(&n), STRL("!!str")) && !is_base60(s);
+    str tag = yaml_resolved_tag(&n);
+    return (str_eq(tag, STRL("!!str")) || str_eq(tag, STRL("!!merge"))) && !is_base60(s);
 }
 
 static yaml_scalar_style_t
@@ -185,8 +193,12 @@ yaml_out_free(struct yaml_out **o_ptr)
     CHECK_MAGIC(o, YAML_OUT_MAGIC);
     CHECK(o->depth == 0);
     emit(o, &event, yaml_document_end_event_initialize(&event, 1));
+    CHECK(yaml_emitter_flush(&o->lib));
+    /* After some scalars libyaml ends the stream with "...", which Go does not. */
+    size_t end = o->to->n;
     emit(o, &event, yaml_stream_end_event_initialize(&event));
     CHECK(yaml_emitter_flush(&o->lib));
+    o->to->n = end;
     yaml_emitter_delete(&o->lib);
     o->magic = 0;
     mem_free(o);
@@ -197,8 +209,7 @@ void
 yaml_put_scalar(struct buf *out, str s)
 {
     struct buf text = {0};
-    struct yaml_out *o = yaml_out_new(&text);
-    yaml_emitter_set_width(&o->lib, -1);
+    struct yaml_out *o = out_new(&text, -1);
     put(o, s, style_of(s, true));
     yaml_out_free(&o);
     str line = buf_str(&text);

@@ -37,3 +37,7 @@ UNIT_TESTS += tests/unit/test_regex
 tests_unit_test_regex_SOURCES = tests/unit/test_regex.c
 tests_unit_test_regex_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/golden/regex.txt
+UNIT_TESTS += tests/unit/test_yaml
+tests_unit_test_yaml_SOURCES = tests/unit/test_yaml.c
+tests_unit_test_yaml_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/yaml.txt
