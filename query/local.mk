@@ -26,3 +26,5 @@ libquery_a_SOURCES += query/fn_over_time.c query/fn_over_time.h query/fn_sum.c q
 libquery_a_SOURCES += query/fn_math.c query/fn_math.h query/fn_scalar.c query/fn_date.c query/fn_time.c query/fn_time.h
 libquery_a_SOURCES += query/fn_label.c query/fn_label.h query/fn_sort.c query/fn_info.c
 libquery_a_SOURCES += query/fn_histogram.c query/fn_histogram.h query/fn_classic.c
+libquery_a_SOURCES += query/promqltest.c query/promqltest.h query/promqltest_priv.h query/promqltest_compare.c \
+	query/promqltest_eval.c query/promqltest_load.c query/promqltest_parse.c

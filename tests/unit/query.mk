@@ -1,1 +1,5 @@
 # Each test: UNIT_TESTS += tests/unit/test_X, its _SOURCES and _LDADD.
+UNIT_TESTS += tests/unit/test_parse
+tests_unit_test_parse_SOURCES = tests/unit/test_parse.c
+tests_unit_test_parse_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/parse.jsonl tests/golden/series.jsonl
