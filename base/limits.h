@@ -27,6 +27,7 @@
 #define LIMIT_QUERY_TEXT_BYTES (1u << 20)
 #define LIMIT_QUERY_DEPTH 1000            /* nesting of expressions; guards the C stack */
 #define LIMIT_SERIES_LINE_VALUES 10000000 /* `1x…` in load blocks and unit tests of rules */
+#define LIMIT_TEST_SCRIPT_BYTES (64u << 20) /* a file given to narthex test promql */
 #define LIMIT_POINTS_PER_SERIES 11000     /* range queries, as Prometheus */
 #define LIMIT_ANNOTATIONS 10              /* shown per level, the rest counted */
 #define LIMIT_ANNOTATIONS_KEPT 10000      /* different texts held for one query */

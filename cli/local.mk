@@ -1,3 +1,4 @@
 narthex_SOURCES += cli/main.c
+narthex_SOURCES += cli/test_promql.c
 # Some base code is C++ (base/num_text.cc), so the link needs its runtime.
 nodist_EXTRA_narthex_SOURCES = cli/link_as_cxx.cc
