@@ -3,3 +3,6 @@ UNIT_TESTS += tests/unit/test_parse
 tests_unit_test_parse_SOURCES = tests/unit/test_parse.c
 tests_unit_test_parse_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/golden/parse.jsonl tests/golden/series.jsonl
+UNIT_TESTS += tests/unit/test_eval
+tests_unit_test_eval_SOURCES = tests/unit/test_eval.c
+tests_unit_test_eval_LDADD = $(UNIT_LIBS)
