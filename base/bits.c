@@ -1,63 +1,43 @@
 #include "base/bits.h"
 
-#include "base/panic.h"
-
-static uint64_t
-load_be64(const uint8_t *p)
+uint64_t
+bits_get_uvarint(struct bits *b)
 {
-    uint64_t v;
-    memcpy(&v, p, 8);
-    return __builtin_bswap64(v);
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        uint64_t byte = bits_get_short(b, 8);
+        if (byte < 0x80) {
+            if (shift == 63 && byte > 1)
+                break;
+            return v | byte << shift;
+        }
+        v |= (byte & 0x7f) << (shift < 64 ? shift : 63);
+    }
+    b->at = b->n * 8 + 1;
+    return 0;
 }
 
-static void
-store_be64(uint8_t *p, uint64_t v)
+int64_t
+bits_get_varint(struct bits *b)
 {
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, 8);
+    uint64_t u = bits_get_uvarint(b);
+    return (int64_t)(u >> 1 ^ -(u & 1));
 }
 
-void
-bit_put(struct bit_writer *w, uint64_t v, unsigned n)
+unsigned
+bits_uvarint_bytes(uint64_t v, uint8_t out[10])
 {
-    CHECK(n <= 64 && w->cap_bits - w->bits >= n);
-    if (n == 0)
-        return;
-    uint8_t *p = w->p + w->bits / 8;
-    unsigned skip = w->bits % 8;
-    size_t room = w->cap_bits / 8 - w->bits / 8;
-    w->bits += n;
-    /* Left-aligned, then moved behind the bits already in the first byte. */
-    uint64_t left = v << (64 - n);
-    if (LIKELY(room >= 9)) {
-        store_be64(p, load_be64(p) | left >> skip);
-        if (skip + n > 64)
-            p[8] |= (uint8_t)(left << (64 - skip) >> 56);
-        return;
+    unsigned n = 0;
+    while (v >= 0x80) {
+        out[n++] = (uint8_t)(v | 0x80);
+        v >>= 7;
     }
-    p[0] |= (uint8_t)(left >> 56 >> skip);
-    unsigned done = 8 - skip;
-    for (left <<= done; done < n; done += 8, left <<= 8)
-        *++p |= (uint8_t)(left >> 56);
+    out[n++] = (uint8_t)v;
+    return n;
 }
 
-void
-bit_refill(struct bit_reader *r)
+unsigned
+bits_varint_bytes(int64_t v, uint8_t out[10])
 {
-    size_t left = (size_t)(r->end - r->p);
-    if (LIKELY(left >= 8)) {
-        unsigned bytes = (64 - r->have) / 8;
-        if (bytes == 0)
-            return;
-        /* Bits of acc beyond `have` stay zero. */
-        uint64_t v = load_be64(r->p) >> (64 - 8 * bytes);
-        r->acc |= v << (64 - r->have - 8 * bytes);
-        r->p += bytes;
-        r->have += 8 * bytes;
-        return;
-    }
-    while (r->have <= 56 && r->p < r->end) {
-        r->acc |= (uint64_t)*r->p++ << (56 - r->have);
-        r->have += 8;
-    }
+    return bits_uvarint_bytes((uint64_t)v << 1 ^ (uint64_t)(v >> 63), out);
 }
