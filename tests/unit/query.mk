@@ -6,3 +6,6 @@ EXTRA_DIST += tests/golden/parse.jsonl tests/golden/series.jsonl
 UNIT_TESTS += tests/unit/test_eval
 tests_unit_test_eval_SOURCES = tests/unit/test_eval.c
 tests_unit_test_eval_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_fn_range
+tests_unit_test_fn_range_SOURCES = tests/unit/test_fn_range.c
+tests_unit_test_fn_range_LDADD = $(UNIT_LIBS)
