@@ -49,6 +49,8 @@ bool num_parse_duration_ms(str s, int64_t *out, struct err *e);
 void num_put_duration_ms(struct buf *b, int64_t ms);
 /* Go time.Duration.String of nanoseconds: "1h30m0s", "1.5s", "100ms". */
 void num_put_go_duration(struct buf *b, int64_t ns);
+/* time.ParseDuration: "1h15m30.9s", "-2us", "0"; e gets Go's words. */
+bool num_parse_go_duration(str s, int64_t *ns, struct err *e);
 /* Sizes: "512MB", "1GiB", "1.5KB" (base 2 as in Prometheus' units; a unit is a must, all
  * units of a sum with or all without the i); bytes.  e gets Prometheus' words. */
 bool num_parse_size(str s, uint64_t *out, struct err *e);
