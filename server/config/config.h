@@ -13,6 +13,8 @@
  * THREADS.  Immutable; ref and unref are atomic.
  */
 #pragma once
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "server/config/config_alerting.h"
@@ -37,18 +39,32 @@ struct config {
     CONFIG_LIST(struct config_remote_read *) remote_read;
     struct config_otlp otlp;
 
+    struct regex **regexes; /* all that were compiled for it; freed with it */
+    size_t regexes_n;
+
     /* All jobs: those of the main file, then of scrape_config_files. */
     struct config_scrape **jobs;
-    size_t jobs_n;
-    str path; /* of the main file, as given */
+    size_t jobs_n, jobs_cap;
+    str path; /* of the main file, as given; empty if there is none */
+    const char *path_cstr;
     str text; /* as status/config shows it: YAML with defaults, secrets masked */
 };
 
 struct config_opts {
-    bool agent;                         /* refuses alerting, rule_files, remote_read */
-    bool protobuf_first;                /* features that make protobuf the default */
-    bool xor2;                          /* chunk_encoding.floats: xor2 is allowed */
-    int64_t default_scrape_interval_ms; /* 0: 1m */
+    bool agent;                   /* refuses alerting, rule_files, remote_read */
+    bool protobuf_first;          /* features that make protobuf the default */
+    bool extra_scrape_metrics;    /* feature: the default of that key */
+    int64_t retention_ms;         /* of the flags, shown where the file says nothing */
+    int64_t retention_bytes;
+    struct config_place *place;   /* where the first fault is; NULL: not wanted */
+};
+
+/* Where a fault is: for logs and `check config`, beside the error's own words. */
+struct config_place {
+    char file[512];
+    int line;      /* 0: not known */
+    bool elsewhere; /* the main file is good; a file that it names is not */
+    char key[256]; /* scrape_configs[0].tls_config.ca_file; may be empty */
 };
 
 /* False with Prometheus' words (e->text begins with the path where it does there). */

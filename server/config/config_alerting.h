@@ -24,6 +24,7 @@ struct config_alertmanager {
 struct config_alerting {
     struct config_relabels alert_relabel;
     CONFIG_LIST(struct config_alertmanager *) alertmanagers;
-    str config_file;              /* absolute */
-    struct config_notify *notify; /* NULL: nothing is notified by narthex itself */
+    str config_file;               /* absolute */
+    struct config_notify *written; /* the inline blocks, as written; or NULL */
+    struct config_notify *notify;  /* NULL: nothing is notified by narthex itself */
 };

@@ -137,4 +137,5 @@ struct config_discovery {
     CONFIG_LIST(struct config_sd_http *) http;
     CONFIG_LIST(struct config_sd_kubernetes *) kubernetes;
     CONFIG_LIST(struct config_static *) statics;
+    char unoffered; /* where the other mechanisms' keys lead; nothing is kept */
 };

@@ -47,7 +47,7 @@ struct config_oauth2 {
     str grant_type; /* empty: client_credentials; or urn:ietf:params:oauth:grant-type:jwt-bearer */
     str signature_algorithm; /* empty: RS256 */
     str iss, audience;
-    struct config_map claims; /* values are JSON text */
+    struct config_any_map claims;
     struct config_strs scopes;
     str token_url;
     struct config_map endpoint_params;

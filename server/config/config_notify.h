@@ -8,6 +8,7 @@
 #pragma once
 #include "model/matcher.h"
 #include "server/config/config_receiver.h"
+#include "server/config/config_remote.h"
 
 /* A conjunction of matchers; strings in the generation's arena. */
 struct config_matchers {
@@ -67,10 +68,6 @@ struct config_inhibit {
     struct config_matchers source, target; /* all of them together */
 };
 
-struct config_hostport {
-    str host, port; /* both empty: absent */
-};
-
 struct config_notify_global {
     int64_t resolve_timeout_ms; /* 5m */
     struct config_http *http;
@@ -106,16 +103,24 @@ struct config_notify {
     struct config_strs templates; /* absolute globs */
     CONFIG_LIST(struct config_time_interval) mute_time_intervals; /* the old key */
     CONFIG_LIST(struct config_time_interval) time_intervals;
-    struct config_any *tracing, *event_recorder; /* accepted; not used */
+    struct config_tracing tracing;      /* accepted; not used */
+    struct config_any *event_recorder;  /* accepted; not used */
     str path; /* of the alertmanager.yml; empty when inline */
     str text; /* as Alertmanager's api/v2/status shows it */
 };
 
-/* What amtool check-config counts and the tools print. */
-bool config_notify_load(const char *path, struct arena *a, struct config_notify **out,
+/* A file by itself, for the tools: everything in a generation-like owner. */
+struct config_notify_file {
+    struct arena *arena;
+    struct config_notify *notify;
+    struct regex **regexes;
+    size_t regexes_n;
+};
+struct config_place;
+/* place may be NULL. */
+bool config_notify_load(const char *path, struct config_notify_file *out, struct config_place *place,
                         struct err *e) MUST_USE;
-/* Frees compiled regexes; the arena's owner calls it before the arena goes. */
-void config_notify_fini(struct config_notify *n);
+void config_notify_close(struct config_notify_file *f);
 /* The interval of that name, or NULL. */
 const struct config_time_interval *config_notify_interval(const struct config_notify *n, str name);
 const struct config_receiver *config_notify_receiver(const struct config_notify *n, str name);

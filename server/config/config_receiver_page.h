@@ -3,23 +3,6 @@
 #pragma once
 #include "server/config/config_http.h"
 
-/* A YAML value of any shape (webhook payload, PagerDuty details, Jira fields). */
-enum config_any_type { ANY_NULL, ANY_BOOL, ANY_INT, ANY_FLOAT, ANY_STR, ANY_LIST, ANY_MAP };
-struct config_any {
-    enum config_any_type type;
-    bool b;
-    int64_t i;
-    double f;
-    str s;
-    size_t n;
-    str *keys; /* map only; sorted */
-    struct config_any *items;
-};
-struct config_any_map {
-    struct config_any value; /* ANY_MAP; n may be 0 */
-    bool set;
-};
-
 struct config_receiver_webhook {
     bool send_resolved;
     struct config_http *http;
@@ -30,12 +13,18 @@ struct config_receiver_webhook {
     struct config_any *payload; /* or NULL: the standard body */
 };
 
+struct config_hostport {
+    str host, port; /* both empty: absent */
+};
+struct config_email_threading {
+    bool enabled;
+    str thread_by_date; /* none, daily */
+};
 struct config_receiver_email {
     bool send_resolved;
-    struct config_http *http; /* unused; keeps the members common */
+    struct config_http *http; /* NULL; keeps the members common */
     str to, from, hello;
-    str smarthost_host, smarthost_port;
-    str smarthost_text;
+    struct config_hostport smarthost;
     str auth_username, auth_password, auth_password_file, auth_secret, auth_secret_file;
     str auth_identity;
     struct config_map headers; /* canonical names */
@@ -43,8 +32,7 @@ struct config_receiver_email {
     enum config_opt require_tls;
     struct config_tls *tls;
     enum config_opt force_implicit_tls;
-    bool threading_enabled;
-    str thread_by_date;
+    struct config_email_threading threading;
 };
 
 struct config_pagerduty_image {

@@ -19,7 +19,7 @@ struct config_azuread_identity {
     str client_id;
 };
 struct config_azuread_oauth {
-    str client_id, client_secret, client_secret_file, tenant_id;
+    str client_id, client_secret, tenant_id;
 };
 struct config_azuread_sdk {
     str tenant_id;
@@ -27,11 +27,16 @@ struct config_azuread_sdk {
 struct config_azuread_workload {
     str client_id, tenant_id, token_file_path;
 };
+struct config_azuread_certificate {
+    str client_id, tenant_id, certificate_path, certificate_key_path, certificate_password;
+    bool send_certificate_chain;
+};
 struct config_azuread {
     struct config_azuread_identity *managed_identity;
     struct config_azuread_workload *workload_identity;
     struct config_azuread_oauth *oauth;
     struct config_azuread_sdk *sdk;
+    struct config_azuread_certificate *certificate;
     str cloud, scope;
 };
 struct config_google_iam {
@@ -65,7 +70,7 @@ struct config_remote_read {
     bool read_recent;
     str name;
     struct config_http http;
-    struct config_map required_matchers;
+    struct labels required_matchers;
     bool filter_external_labels;
     str identity;
     str label;
@@ -81,6 +86,7 @@ struct config_chunk_encoding {
     str floats_text;
 };
 struct config_tsdb {
+    int64_t out_of_order_ms_shown; /* Prometheus shows its own copy of the next, so we do */
     int64_t out_of_order_time_window_ms;
     double stale_series_compaction_threshold;
     struct config_chunk_encoding chunk_encoding;

@@ -23,7 +23,7 @@ enum config_validation { VALIDATION_UNSET, VALIDATION_LEGACY, VALIDATION_UTF8 };
 enum config_escaping { ESCAPING_UNSET, ESCAPING_ALLOW_UTF8, ESCAPING_UNDERSCORES, ESCAPING_DOTS, ESCAPING_VALUES };
 
 struct config_limits {
-    uint64_t body_size_bytes;
+    int64_t body_size_bytes; /* 0 or less: none */
     uint64_t sample, target, label, label_name_length, label_value_length;
     uint64_t keep_dropped_targets;
 };
@@ -33,7 +33,7 @@ struct config_global {
     struct config_strs scrape_protocols;
     int64_t evaluation_interval_ms, rule_query_offset_ms;
     str query_log_file, scrape_failure_log_file; /* absolute */
-    struct labels external_labels;               /* environment expanded */
+    struct labels external_labels; /* environment expanded; values may be empty */
     struct config_limits limit;
     enum config_validation validation;
     str escaping_text;
@@ -76,5 +76,6 @@ struct config_scrape {
     enum config_escaping escaping;
     str identity; /* equal text: nothing about the job has changed */
     str cache_identity; /* equal text: loops may restart but keep their series caches */
+    str file;     /* the scrape_config_files file it is from; empty: the main file */
     int line;     /* of the section */
 };

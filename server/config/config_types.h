@@ -72,3 +72,20 @@ struct config_url {
     str text;     /* p == NULL: absent */
     str redacted; /* password replaced by xxxxx: for people */
 };
+
+/* A YAML value of any shape (webhook payload, PagerDuty details, OAuth2 claims). */
+enum config_any_type { ANY_NULL, ANY_BOOL, ANY_INT, ANY_FLOAT, ANY_STR, ANY_LIST, ANY_MAP };
+struct config_any {
+    enum config_any_type type;
+    bool b;
+    int64_t i;
+    double f;
+    str s;
+    size_t n;
+    str *keys; /* map only; sorted */
+    struct config_any *items;
+};
+struct config_any_map {
+    struct config_any value; /* ANY_MAP; n may be 0 */
+    bool set;
+};

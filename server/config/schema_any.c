@@ -1,0 +1,164 @@
+/* YAML values of any shape: webhook payloads, PagerDuty details, Jira fields. */
+#include "base/num.h"
+#include "server/config/schema_types.h"
+
+static bool read_any_value(struct schema_reader *r, const struct yaml_node *n, struct config_any *to);
+
+static bool
+read_scalar(const struct yaml_node *n, struct arena *a, struct config_any *to)
+{
+    str tag = yaml_resolved_tag(n);
+    if (yaml_is_null(n)) {
+        to->type = ANY_NULL;
+    } else if (str_eq(tag, STRL("!!bool")) && yaml_bool(n, &to->b)) {
+        to->type = ANY_BOOL;
+    } else if (str_eq(tag, STRL("!!int")) && yaml_int(n, &to->i)) {
+        to->type = ANY_INT;
+    } else if ((str_eq(tag, STRL("!!float")) || str_eq(tag, STRL("!!int"))) &&
+               yaml_float(n, &to->f)) {
+        to->type = ANY_FLOAT;
+    } else {
+        to->type = ANY_STR;
+        to->s = arena_str(a, n->text);
+    }
+    return true;
+}
+
+/* A key may be any scalar; what it is called is its text. */
+static bool
+read_any_map(struct schema_reader *r, const struct yaml_node *n, struct config_any *to)
+{
+    to->type = ANY_MAP;
+    to->keys = ARENA_ZARRAY(r->a, str, n->n);
+    to->items = ARENA_ZARRAY(r->a, struct config_any, n->n);
+    for (size_t i = 0; i < n->n && !r->failed; i++) {
+        str key;
+        struct config_any item = {0};
+        if (!schema_read_text(r, n->key[i], "string", &key))
+            continue;
+        if (yaml_repeats(n, i)) {
+            schema_repeated(r, n->item[i], config_quoted(r->a, key));
+            continue;
+        }
+        schema_enter(r, key, 0);
+        if (read_any_value(r, n->item[i], &item)) {
+            size_t at = to->n++;
+            for (; at > 0 && str_cmp(to->keys[at - 1], key) > 0; at--) {
+                to->keys[at] = to->keys[at - 1];
+                to->items[at] = to->items[at - 1];
+            }
+            to->keys[at] = key;
+            to->items[at] = item;
+        }
+        schema_leave(r);
+    }
+    return !r->failed;
+}
+
+static bool
+read_any_value(struct schema_reader *r, const struct yaml_node *n, struct config_any *to)
+{
+    if (n->type == YAML_MAP)
+        return read_any_map(r, n, to);
+    if (n->type != YAML_LIST)
+        return read_scalar(n, r->a, to);
+    to->type = ANY_LIST;
+    to->items = ARENA_ZARRAY(r->a, struct config_any, n->n);
+    for (size_t i = 0; i < n->n && !r->failed; i++) {
+        schema_enter(r, STR_EMPTY, i);
+        if (read_any_value(r, n->item[i], &to->items[to->n]))
+            to->n++;
+        schema_leave(r);
+    }
+    return !r->failed;
+}
+
+static void
+print_any_value(const struct schema_printer *p, const struct config_any *v)
+{
+    struct buf b = {0};
+    switch (v->type) {
+    case ANY_NULL:
+        buf_lit(&b, "null");
+        break;
+    case ANY_BOOL:
+        buf_put(&b, v->b ? STRL("true") : STRL("false"));
+        break;
+    case ANY_INT:
+        buf_i64(&b, v->i);
+        break;
+    case ANY_FLOAT:
+        schema_float.print(p, NULL, &v->f);
+        return;
+    case ANY_STR:
+        yaml_out_str(p->out, v->s);
+        return;
+    case ANY_LIST:
+        yaml_out_list(p->out);
+        for (size_t i = 0; i < v->n; i++)
+            print_any_value(p, &v->items[i]);
+        yaml_out_end(p->out);
+        return;
+    case ANY_MAP:
+        yaml_out_map(p->out);
+        for (size_t i = 0; i < v->n; i++) {
+            yaml_out_str(p->out, v->keys[i]);
+            print_any_value(p, &v->items[i]);
+        }
+        yaml_out_end(p->out);
+        return;
+    }
+    yaml_out_plain(p->out, buf_str(&b));
+    buf_free(&b);
+}
+
+static bool
+read_any(struct schema_reader *r, const struct yaml_node *n, const struct schema_field *f UNUSED,
+         void *out)
+{
+    struct config_any *v = ARENA_NEW(r->a, struct config_any);
+    *(struct config_any **)out = v;
+    return read_any_value(r, n, v);
+}
+
+static void
+print_any(const struct schema_printer *p, const struct schema_field *f UNUSED, const void *v)
+{
+    print_any_value(p, *(struct config_any *const *)v);
+}
+
+static bool
+any_empty(const struct schema_field *f UNUSED, const void *v)
+{
+    return *(struct config_any *const *)v == NULL;
+}
+
+const struct schema_type schema_any = {
+    "interface {}", sizeof(struct config_any *), read_any, print_any, any_empty, NULL};
+
+static bool
+read_any_top_map(struct schema_reader *r, const struct yaml_node *n, const struct schema_field *f,
+                 void *out)
+{
+    struct config_any_map *m = out;
+    if (n->type != YAML_MAP)
+        return schema_bad_type(r, n, f->type->go);
+    m->set = true;
+    return read_any_map(r, n, &m->value);
+}
+
+static void
+print_any_map(const struct schema_printer *p, const struct schema_field *f UNUSED, const void *v)
+{
+    print_any_value(p, &((const struct config_any_map *)v)->value);
+}
+
+static bool
+any_map_empty(const struct schema_field *f UNUSED, const void *v)
+{
+    return ((const struct config_any_map *)v)->value.n == 0;
+}
+
+const struct schema_type schema_any_map = {
+    "map[string]interface {}", sizeof(struct config_any_map), read_any_top_map, print_any_map,
+    any_map_empty, NULL};
