@@ -5,20 +5,17 @@
 #include "query/function.h"
 #include "query/print.h"
 
-/* Functions whose result changes with the evaluation time although their arguments are
+/* Functions whose result changes with the query around them although their arguments are
  * pinned by @. */
 static bool
 depends_on_time(const struct function *fn)
 {
-    static const char *const names[] = {
-        "day_of_month", "day_of_week", "day_of_year", "days_in_month", "end", "hour", "minute",
-        "month", "predict_linear", "range", "start", "step", "time", "timestamp", "year",
-    };
+    static const char *const names[] = {"end", "range", "start", "step"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (str_eq(str_of(fn->name), str_of(names[i])))
             return true;
     }
-    return false;
+    return (fn->flags & FN_AT_DEPENDENT) != 0;
 }
 
 static bool pin(struct expr *e, int64_t t);

@@ -27,11 +27,20 @@ struct part {
     size_t order;
 };
 
+/* One line's samples; a series given twice has those of the later line. */
+struct definition {
+    struct labels labels;
+    struct series_value *v;
+    int64_t *st; /* start times, or NULL */
+    size_t n, line;
+};
+
 struct load {
     struct script *s;
     struct append *batch;
     int64_t step;
-    bool with_nhcb;
+    struct definition *series;
+    size_t series_n, series_cap;
     struct part *parts;
     size_t parts_n, parts_cap;
 };
@@ -219,63 +228,111 @@ add_sample(struct load *l, series_id id, int64_t t, int64_t st, const struct ser
 }
 
 static void
-load_line(struct load *l, str line, struct starts *st)
+add_series(struct load *l, const struct definition *d)
 {
-    struct script *s = l->s;
-    struct labels labels;
-    struct series_value *v;
-    size_t n;
     struct err e;
     series_id id;
-    if (!parse_series_line(line, s->arena, &labels, &v, &n, &e)) {
+    if (!append_series(l->batch, d->labels, &id, &e)) {
+        script_malformed(l->s, d->line, "%s", e.text);
+        return;
+    }
+    for (size_t i = 0; i < d->n; i++) {
+        int64_t t = (int64_t)i * l->step;
+        if (!d->v[i].omitted && !add_sample(l, id, t, d->st ? d->st[i] : 0, &d->v[i]))
+            script_malformed(l->s, d->line, "the series is gone");
+    }
+}
+
+/* Start times from their distances. */
+static int64_t *
+absolute_starts(struct load *l, const struct starts *st)
+{
+    int64_t *out = ARENA_ZARRAY(l->s->arena, int64_t, st->n);
+    for (size_t i = 0; i < st->n; i++) {
+        if (!st->v[i].omitted)
+            out[i] = (int64_t)i * l->step + (int64_t)st->v[i].v;
+    }
+    return out;
+}
+
+static void
+define(struct load *l, struct definition d)
+{
+    for (size_t i = 0; i < l->series_n; i++) {
+        if (labels_eq(l->series[i].labels, d.labels)) {
+            l->series[i] = d;
+            return;
+        }
+    }
+    arena_grow(l->s->arena, &l->series, &l->series_cap, l->series_n + 1, sizeof l->series[0]);
+    l->series[l->series_n++] = d;
+}
+
+static void
+read_series(struct load *l, str line, struct starts *st)
+{
+    struct script *s = l->s;
+    struct definition d = {.line = s->next};
+    struct err e;
+    if (!parse_series_line(line, s->arena, &d.labels, &d.v, &d.n, &e)) {
         script_malformed(s, s->next, "%s", e.text);
         return;
     }
     if (st->given)
-        check_starts(s, st, labels, n);
+        check_starts(s, st, d.labels, d.n);
     if (s->stop)
         return;
-    if (!append_series(l->batch, labels, &id, &e)) {
-        script_malformed(s, s->next, "%s", e.text);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        int64_t t = (int64_t)i * l->step;
-        bool start = st->given && !st->v[i].omitted;
-        if (!v[i].omitted && !add_sample(l, id, t, start ? t + (int64_t)st->v[i].v : 0, &v[i]))
-            script_malformed(s, s->next, "the series is gone");
-    }
-    if (l->with_nhcb)
-        collect_parts(l, labels, v, n);
+    if (st->given)
+        d.st = absolute_starts(l, st);
     st->given = false;
+    define(l, d);
+}
+
+static void
+read_block(struct load *l)
+{
+    struct starts st = {0};
+    str line;
+    while (script_line(l->s, &line)) {
+        str metric = start_metric(line);
+        if (metric.p)
+            read_starts(l->s, line, metric, &st);
+        else
+            read_series(l, line, &st);
+    }
+    if (st.given)
+        script_malformed(l->s, st.line, "@st line has no following sample line");
+}
+
+static void
+commit(struct load *l, size_t line)
+{
+    struct append_result r;
+    struct err e;
+    if (!append_commit(l->batch, APPEND_LAZY, false, &r, &e))
+        script_malformed(l->s, line, "load: %s", e.text);
+    else if (r.verdict)
+        script_fail(l->s, line, "load: %zu duplicate, %zu out-of-order and %zu too old samples",
+                    r.duplicate, r.out_of_order, r.out_of_bounds + r.too_old);
 }
 
 void
 script_load(struct script *s, str step, bool with_nhcb)
 {
-    struct load l = {.s = s, .with_nhcb = with_nhcb, .batch = append_new(s->db)};
-    struct starts st = {0};
-    struct append_result result;
-    size_t line_number = s->next;
+    struct load l = {.s = s, .batch = append_new(s->db)};
+    size_t line = s->next;
     struct err e;
-    str line;
     if (!num_parse_duration_ms(step, &l.step, &e))
-        script_malformed(s, s->next, "invalid step definition \"%.*s\": %s", STR_ARG(step), e.text);
-    while (script_line(s, &line)) {
-        str metric = start_metric(line);
-        if (metric.p)
-            read_starts(s, line, metric, &st);
-        else
-            load_line(&l, line, &st);
+        script_malformed(s, line, "invalid step definition \"%.*s\": %s", STR_ARG(step), e.text);
+    read_block(&l);
+    for (size_t i = 0; i < l.series_n && !s->stop; i++) {
+        add_series(&l, &l.series[i]);
+        if (with_nhcb)
+            collect_parts(&l, l.series[i].labels, l.series[i].v, l.series[i].n);
     }
-    if (st.given)
-        script_malformed(s, st.line, "@st line has no following sample line");
     if (l.parts_n > 0)
-        add_nhcbs(&l, line_number);
-    if (!s->stop && !append_commit(l.batch, APPEND_LAZY, false, &result, &e))
-        script_malformed(s, line_number, "load: %s", e.text);
-    else if (!s->stop && result.verdict)
-        script_fail(s, line_number, "load: %zu duplicate, %zu out-of-order and %zu too old samples",
-                    result.duplicate, result.out_of_order, result.out_of_bounds + result.too_old);
+        add_nhcbs(&l, line);
+    if (!s->stop)
+        commit(&l, line);
     append_free(&l.batch);
 }
