@@ -15,3 +15,4 @@ libserver_a_SOURCES += server/config/schema_notify_check.c server/config/schema_
 libserver_a_SOURCES += server/config/schema_receiver_page.c server/config/schema_receiver_chat.c
 libserver_a_SOURCES += server/config/schema_receiver_complete.c server/config/am_matcher.c
 libserver_a_SOURCES += server/config/config.c server/config/config_paths.c server/config/config_util.c
+libserver_a_SOURCES += server/remote/write_v2.c

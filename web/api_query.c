@@ -137,8 +137,8 @@ warn_stats_value(struct api *a, str stats)
     struct buf b = {0};
     labels_put_quoted(&b, stats);
     str text = arena_printf(a->arena,
-                            "stats=%.*s is deprecated and will be rejected in the next major "
-                            "release; use \"true\" or \"all\"",
+                            "value %.*s for parameter \"stats\" is deprecated and will be rejected in the "
+                            "next major release, use \"true\" or \"all\"",
                             STR_ARG(buf_str(&b)));
     buf_free(&b);
     api_warn(a, arena_cstr(a->arena, text));

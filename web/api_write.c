@@ -129,3 +129,21 @@ page_remote_write(struct web *w, struct req *req, struct resp *resp)
     }
     store(w, req, resp, version);
 }
+
+/* Ways in and out that this version does not have say so. */
+void
+page_otlp(struct web *w, struct req *req, struct resp *resp)
+{
+    (void)req;
+    if (!w->opts.enable_otlp)
+        resp_text(resp, 404, STRL("otlp write receiver needs to be enabled with --web.enable-otlp-receiver\n"));
+    else
+        resp_text(resp, 501, STRL("narthex does not receive OTLP yet; use remote write\n"));
+}
+
+void
+page_remote_read(struct web *w, struct req *req, struct resp *resp)
+{
+    (void)w, (void)req;
+    resp_text(resp, 501, STRL("narthex does not serve remote read yet; use the query API\n"));
+}
