@@ -8,6 +8,7 @@ include tests/unit/model.mk
 include tests/unit/storage.mk
 include tests/unit/query.mk
 include tests/unit/server.mk
+include tests/unit/scrape.mk
 include tests/unit/web.mk
 
 check_PROGRAMS += $(UNIT_TESTS)

@@ -32,7 +32,7 @@ expo_init(struct expo *x, str page, enum expo_format format)
     x->format = format;
     x->at = 0;
     x->state = STATE_INIT;
-    x->start = x->token = x->token_end = 0;
+    x->start = x->token = 0;
     x->kind = KIND_UNKNOWN;
     x->unit = STR_EMPTY;
     x->labels_n = x->exemplar_n = 0;
@@ -54,17 +54,25 @@ token_name(enum expo_token t)
         [TOKEN_BRACE_CLOSE] = "BCLOSE",    [TOKEN_LABEL_NAME] = "LNAME",
         [TOKEN_LABEL_VALUE] = "LVALUE",    [TOKEN_COMMA] = "COMMA",
         [TOKEN_EQUAL] = "EQUAL",           [TOKEN_TIMESTAMP] = "TIMESTAMP",
-        [TOKEN_VALUE] = "VALUE",
+        [TOKEN_VALUE] = "VALUE",           [TOKEN_WHITESPACE] = "WHITESPACE",
     };
     return names[t];
 }
 
-/* page[from, to] quoted; a text page ends with a newline even where it has none. */
+/* The start of a text, quoted, for a message that is cut there anyway. */
+static void
+put_quoted_start(struct buf *b, str s)
+{
+    unicode_put_quoted(b, STR(s.p, MIN(s.n, (size_t)ERR_TEXT_MAX)));
+}
+
+/* page[from, to) quoted; a text page ends with a newline even where it has none. */
 static void
 put_quoted_part(struct buf *b, const struct expo *x, size_t from, size_t to)
 {
     struct buf part = {0};
 
+    to = MIN(to, from + ERR_TEXT_MAX); /* the rest would be cut anyway */
     buf_put(&part, STR(x->page.p + from, MIN(to, x->page.n) - from));
     if (x->format == EXPO_TEXT && to > x->page.n)
         buf_byte(&part, '\n');
@@ -113,7 +121,7 @@ expo_read_float(const struct expo *x, str s, double *out, struct err *e)
             return expo_while_parsing(x, e);
         }
     struct buf b = {0};
-    unicode_put_quoted(&b, s);
+    put_quoted_start(&b, s);
     err_set(e, ERR_PARSE, "strconv.ParseFloat: parsing %.*s: %s", STR_ARG(buf_str(&b)),
             isinf(v) ? "value out of range" : "invalid syntax");
     buf_free(&b);
@@ -144,7 +152,7 @@ read_label_value(struct expo *x, str name, struct label_sink *sink, struct err *
     str value = expo_token_text(x);
     if (!utf8_valid(value)) {
         struct buf b = {0};
-        unicode_put_quoted(&b, value);
+        put_quoted_start(&b, value);
         err_set(e, ERR_PARSE, "invalid UTF-8 label value: %.*s", STR_ARG(buf_str(&b)));
         buf_free(&b);
         return false;
@@ -220,7 +228,7 @@ read_text_tail(struct expo *x, enum expo_token t, struct err *e)
     x->has_t = true;
     if (!num_parse_i64(expo_token_text(x), &x->t)) {
         struct buf b = {0};
-        unicode_put_quoted(&b, expo_token_text(x));
+        put_quoted_start(&b, expo_token_text(x));
         err_set(e, ERR_PARSE, "strconv.ParseInt: parsing %.*s: value out of range", STR_ARG(buf_str(&b)));
         buf_free(&b);
         return expo_while_parsing(x, e);
@@ -337,7 +345,7 @@ read_kind(struct expo *x, struct err *e)
         return true;
     }
     struct buf b = {0};
-    unicode_put_quoted(&b, x->text);
+    put_quoted_start(&b, x->text);
     err_set(e, ERR_PARSE, "invalid metric type %.*s", STR_ARG(buf_str(&b)));
     buf_free(&b);
     return false;
@@ -349,7 +357,7 @@ check_help(struct expo *x, struct err *e)
     if (utf8_valid(x->text))
         return true;
     struct buf b = {0};
-    unicode_put_quoted(&b, x->text);
+    put_quoted_start(&b, x->text);
     err_set(e, ERR_PARSE, "help text %.*s is not a valid utf8 string", STR_ARG(buf_str(&b)));
     buf_free(&b);
     return false;
@@ -365,9 +373,9 @@ check_unit(struct expo *x, struct err *e)
         return true;
     struct buf b = {0};
     buf_lit(&b, "unit ");
-    unicode_put_quoted(&b, unit);
+    put_quoted_start(&b, unit);
     buf_lit(&b, " not a suffix of metric ");
-    unicode_put_quoted(&b, family);
+    put_quoted_start(&b, family);
     err_set(e, ERR_PARSE, "%.*s", STR_ARG(buf_str(&b)));
     buf_free(&b);
     return false;
@@ -489,6 +497,8 @@ expo_next(struct expo *x, struct err *e)
         case TOKEN_UNIT:
             return read_meta(x, t, e);
         case TOKEN_COMMENT:
+            if (x->format == EXPO_OPENMETRICS)
+                break; /* an exemplar without its sample */
             x->text = expo_token_text(x);
             return end_meta_line(x, "linebreak expected after comment", e) ? EXPO_COMMENT : EXPO_ERROR;
         case TOKEN_METRIC_NAME:

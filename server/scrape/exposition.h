@@ -39,7 +39,7 @@ struct expo {
     size_t at;                /* where the next entry starts */
     int state;                /* of the lexer */
     size_t start;             /* where the entry started */
-    size_t token, token_end;  /* the last token */
+    size_t token;             /* where the last token started; it ends at `at` */
 
     /* of the current entry */
     str series;               /* as in the page: the key of the scrape cache */

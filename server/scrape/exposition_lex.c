@@ -1,330 +1,414 @@
 /* exposition_lex.c - tokens of both text formats.
  *
- * Where Prometheus' generated lexers take the longest match, so does this code; the
- * states and what ends them are written beside each case.
+ * Each format is an automaton, and where it stops is part of its behaviour: errors quote
+ * the page up to there, and after some of them reading goes on.  So tokens are taken one
+ * character at a time and a failing one leaves x->at where it failed.  The end of the page
+ * reads as a NUL, which no token but a label value, a HELP text and a comment may hold.
+ *
+ * A text page always ends in a newline: a last line without one is complete.
  */
 #include "server/scrape/exposition_priv.h"
 
-static bool
-is_alpha(char c)
+static size_t
+end_of_page(const struct expo *x)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    return x->page.n + (x->format == EXPO_TEXT);
+}
+
+static unsigned char
+current(const struct expo *x)
+{
+    if (x->at < x->page.n)
+        return (unsigned char)x->page.p[x->at];
+    return x->at < end_of_page(x) ? '\n' : '\0';
+}
+
+/* What stands at x->at, past NULs where they are allowed. */
+static unsigned char
+past_nul(struct expo *x)
+{
+    bool allowed = x->state == STATE_LABEL_VALUE || x->state == STATE_META2 || x->state == STATE_COMMENT;
+
+    while (allowed && x->at < x->page.n && x->page.p[x->at] == '\0')
+        x->at++;
+    return current(x);
+}
+
+static inline unsigned char
+next(struct expo *x)
+{
+    x->at++;
+    if (LIKELY(x->at < x->page.n && x->page.p[x->at] != '\0'))
+        return (unsigned char)x->page.p[x->at];
+    return past_nul(x);
 }
 
 static bool
-is_digit(char c)
+is_blank(unsigned char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool
+is_digit(unsigned char c)
 {
     return c >= '0' && c <= '9';
 }
 
-size_t
-expo_match_name(str page, size_t at, bool colon)
+static bool
+is_alpha(unsigned char c)
 {
-    if (at >= page.n || !(is_alpha(page.p[at]) || (colon && page.p[at] == ':')))
-        return at;
-    do
-        at++;
-    while (at < page.n && (is_alpha(page.p[at]) || is_digit(page.p[at]) || (colon && page.p[at] == ':')));
-    return at;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* "(\\.|[^\\"])*" : a backslash takes the next character, but not a newline. */
-size_t
-expo_match_quoted(str page, size_t at, bool newlines)
-{
-    if (at >= page.n || page.p[at] != '"')
-        return at;
-    for (size_t i = at + 1; i < page.n; i++) {
-        char c = page.p[i];
-        if (c == '"')
-            return i + 1;
-        if (c == '\\') {
-            if (++i >= page.n || page.p[i] == '\n')
-                return at;
-        } else if (c == '\n' && !newlines) {
-            return at;
-        }
-    }
-    return at;
-}
-
-static size_t
-skip_blanks(str page, size_t at)
-{
-    while (at < page.n && (page.p[at] == ' ' || page.p[at] == '\t'))
-        at++;
-    return at;
-}
-
-static size_t
-match_digits(str page, size_t at)
-{
-    while (at < page.n && is_digit(page.p[at]))
-        at++;
-    return at;
-}
-
-/* Characters up to one of the stops. */
-static size_t
-match_until(str page, size_t at, const char *stops)
-{
-    while (at < page.n && !strchr(stops, page.p[at]))
-        at++;
-    return at;
-}
-
+/* Takes the current character and says what it was. */
 static enum expo_token
-emit(struct expo *x, size_t end, enum expo_state next, enum expo_token t)
+take(struct expo *x, enum expo_state then, enum expo_token t)
 {
-    x->token_end = x->at = end;
-    x->state = next;
+    next(x);
+    x->state = then;
     return t;
 }
 
 static enum expo_token
-invalid(struct expo *x)
+ended(struct expo *x, enum expo_state then, enum expo_token t)
 {
-    x->token_end = x->at;
-    return TOKEN_INVALID;
+    x->state = then;
+    return t;
 }
 
-static char
-char_at(const struct expo *x, size_t at)
+/* [a-zA-Z_:][a-zA-Z0-9_:]* whose first character is known to fit. */
+static void
+take_name(struct expo *x, bool colon)
 {
-    return at < x->page.n ? x->page.p[at] : '\0';
+    unsigned char c;
+
+    do
+        c = next(x);
+    while (is_alpha(c) || is_digit(c) || (colon && c == ':'));
+}
+
+/* "(\\.|[^\\"])*" from its first quote on; a backslash takes the next character, but not a
+ * newline. */
+static bool
+take_quoted(struct expo *x, bool newlines)
+{
+    unsigned char c = next(x);
+
+    while (c != '"') {
+        if (c == '\\') {
+            c = next(x);
+            if (c == '\n')
+                return false;
+        } else if (c == '\n' && !newlines) {
+            return false;
+        }
+        if (c == '\0')
+            return false;
+        c = next(x);
+    }
+    next(x);
+    return true;
+}
+
+/* The rest of a word whose first character is the current one.  False where it fails. */
+static bool
+take_word(struct expo *x, const char *word)
+{
+    for (const char *w = word; *w; w++) {
+        if (current(x) != (unsigned char)*w)
+            return false;
+        next(x);
+    }
+    return true;
+}
+
+static void
+take_blanks(struct expo *x)
+{
+    while (is_blank(next(x)))
+        ;
 }
 
 /* name, "quoted", } = , : inside braces, the same in both formats. */
 static enum expo_token
-lex_braces(struct expo *x, enum expo_state self, enum expo_state on_equal, enum expo_state on_close,
-           bool quoted_newlines)
+lex_braces(struct expo *x, enum expo_state then_value, enum expo_state then_close, bool newlines)
 {
-    size_t end = expo_match_name(x->page, x->at, false);
+    enum expo_state self = (enum expo_state)x->state;
+    unsigned char c = current(x);
 
-    if (end > x->at)
-        return emit(x, end, self, TOKEN_LABEL_NAME);
-    end = expo_match_quoted(x->page, x->at, quoted_newlines);
-    if (end > x->at)
-        return emit(x, end, self, TOKEN_QUOTED);
-    switch (char_at(x, x->at)) {
-    case '}': return emit(x, x->at + 1, on_close, TOKEN_BRACE_CLOSE);
-    case '=': return emit(x, x->at + 1, on_equal, TOKEN_EQUAL);
-    case ',': return emit(x, x->at + 1, self, TOKEN_COMMA);
-    default: return invalid(x);
+    if (is_alpha(c)) {
+        take_name(x, false);
+        return TOKEN_LABEL_NAME;
     }
+    switch (c) {
+    case '"': return take_quoted(x, newlines) ? ended(x, self, TOKEN_QUOTED) : TOKEN_INVALID;
+    case '}': return take(x, then_close, TOKEN_BRACE_CLOSE);
+    case '=': return take(x, then_value, TOKEN_EQUAL);
+    case ',': return take(x, self, TOKEN_COMMA);
+    default: return TOKEN_INVALID;
+    }
+}
+
+static enum expo_token
+lex_label_value(struct expo *x, enum expo_state then, bool newlines)
+{
+    if (current(x) != '"' || !take_quoted(x, newlines))
+        return TOKEN_INVALID;
+    return ended(x, then, TOKEN_LABEL_VALUE);
 }
 
 /* Name after HELP, TYPE or UNIT. */
 static enum expo_token
 lex_family(struct expo *x)
 {
-    size_t end = expo_match_quoted(x->page, x->at, true);
+    unsigned char c = current(x);
 
-    if (end == x->at)
-        end = expo_match_name(x->page, x->at, true);
-    if (end == x->at)
-        return invalid(x);
-    return emit(x, end, STATE_META2, TOKEN_METRIC_NAME);
+    if (c == '"')
+        return take_quoted(x, true) ? ended(x, STATE_META2, TOKEN_METRIC_NAME) : TOKEN_INVALID;
+    if (!is_alpha(c) && c != ':')
+        return TOKEN_INVALID;
+    take_name(x, true);
+    return ended(x, STATE_META2, TOKEN_METRIC_NAME);
 }
 
-/* A word of a comment line: "HELP" and at least one blank. */
-static size_t
-match_word(const struct expo *x, const char *word, size_t at)
-{
-    str w = str_of(word);
-
-    return str_starts(str_from(x->page, at), w) ? at + w.n : 0;
-}
-
-/* The rest of a comment line; a NUL ends the page as a success. */
 static enum expo_token
-consume_comment(struct expo *x)
+lex_series_name(struct expo *x)
 {
-    size_t end = x->at;
+    unsigned char c = current(x);
 
-    while (end < x->page.n && x->page.p[end] != '\n' && x->page.p[end] != '\0')
-        end++;
-    if (end < x->page.n && x->page.p[end] == '\0') {
-        x->at = x->page.n;
-        return TOKEN_EOF;
-    }
-    return emit(x, end, STATE_INIT, TOKEN_COMMENT);
+    if (c == '{')
+        return take(x, STATE_LABELS, TOKEN_BRACE_OPEN);
+    if (!is_alpha(c) && c != ':')
+        return TOKEN_INVALID;
+    take_name(x, true);
+    return ended(x, STATE_VALUE, TOKEN_METRIC_NAME);
+}
+
+/* --- text -------------------------------------------------------------------------- */
+
+/* The rest of a comment line.  A NUL just behind the # ends the page as a success. */
+static enum expo_token
+lex_rest_of_comment(struct expo *x)
+{
+    unsigned char c = current(x);
+
+    while (c != '\n' && c != '\0')
+        c = next(x);
+    return c == '\0' ? TOKEN_EOF : ended(x, STATE_INIT, TOKEN_COMMENT);
 }
 
 static enum expo_token
 lex_text_comment(struct expo *x)
 {
-    static const struct {
-        const char *word;
-        enum expo_token token;
-    } words[] = {{"HELP", TOKEN_HELP}, {"TYPE", TOKEN_TYPE}};
+    if (!is_blank(next(x)))
+        return lex_rest_of_comment(x);
+    take_blanks(x);
+    x->state = STATE_COMMENT;
+    bool help = current(x) == 'H';
+    if (!take_word(x, help ? "HELP" : "TYPE") || !is_blank(current(x)))
+        return lex_rest_of_comment(x);
+    take_blanks(x);
+    return ended(x, STATE_META1, help ? TOKEN_HELP : TOKEN_TYPE);
+}
 
-    size_t at = skip_blanks(x->page, x->at + 1);
-    if (at > x->at + 1) {
-        for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-            size_t end = match_word(x, words[i].word, at);
-            size_t blanks = end ? skip_blanks(x->page, end) : 0;
-            if (end && blanks > end)
-                return emit(x, blanks, STATE_META1, words[i].token);
-        }
+/* Everything up to the newline, unless that is blanks alone. */
+static enum expo_token
+lex_text_meta(struct expo *x)
+{
+    unsigned char c = current(x);
+    bool blank = is_blank(c);
+
+    if (blank) {
+        take_blanks(x);
+        c = current(x);
+        if (c == '\n' || c == '\0')
+            return TOKEN_WHITESPACE;
     }
-    return consume_comment(x);
+    while (c != '\n' && c != '\0')
+        c = next(x);
+    return ended(x, STATE_INIT, TOKEN_TEXT);
+}
+
+static enum expo_token
+lex_text_value(struct expo *x)
+{
+    unsigned char c = current(x);
+
+    if (c == '{')
+        return take(x, STATE_LABELS, TOKEN_BRACE_OPEN);
+    if (c == '\n' || c == '\0')
+        return TOKEN_INVALID;
+    do
+        c = next(x);
+    while (c != '{' && c != '\n' && c != '\0' && !is_blank(c));
+    return ended(x, STATE_TIMESTAMP, TOKEN_VALUE);
 }
 
 static enum expo_token
 lex_text_init(struct expo *x)
 {
-    char c = char_at(x, x->at);
-
-    if (x->at >= x->page.n || c == '\0') {
-        x->at = x->page.n;
-        return TOKEN_EOF;
+    switch (current(x)) {
+    case '\0': return take(x, STATE_INIT, TOKEN_EOF);
+    case '\n': return take(x, STATE_INIT, TOKEN_LINEBREAK);
+    case '#': return lex_text_comment(x);
+    default: return lex_series_name(x);
     }
-    if (c == '\n')
-        return emit(x, x->at + 1, STATE_INIT, TOKEN_LINEBREAK);
-    if (c == '#')
-        return lex_text_comment(x);
-    if (c == '{')
-        return emit(x, x->at + 1, STATE_LABELS, TOKEN_BRACE_OPEN);
-    size_t end = expo_match_name(x->page, x->at, true);
-    return end > x->at ? emit(x, end, STATE_VALUE, TOKEN_METRIC_NAME) : invalid(x);
 }
 
-/* The page always ends in a newline here: a last line without one is complete. */
-enum expo_token
-expo_lex_text(struct expo *x)
+static enum expo_token
+lex_text(struct expo *x)
 {
-    /* Blanks mean nothing between tokens, but META2 takes them into its text. */
-    if (x->state != STATE_META2)
-        x->at = skip_blanks(x->page, x->at);
-    x->token = x->at;
-    bool end_of_page = x->at >= x->page.n;
-    size_t end;
+    unsigned char c = current(x);
 
+    if (x->state == STATE_META2)
+        return lex_text_meta(x);
+    if (is_blank(c)) {
+        take_blanks(x);
+        return TOKEN_WHITESPACE;
+    }
     switch ((enum expo_state)x->state) {
     case STATE_INIT:
         return lex_text_init(x);
     case STATE_META1:
         return lex_family(x);
-    case STATE_META2:
-        return emit(x, match_until(x->page, x->at, "\n"), STATE_INIT, TOKEN_TEXT);
     case STATE_LABELS:
-        return lex_braces(x, STATE_LABELS, STATE_LABEL_VALUE, STATE_VALUE, true);
+        return lex_braces(x, STATE_LABEL_VALUE, STATE_VALUE, true);
     case STATE_LABEL_VALUE:
-        end = expo_match_quoted(x->page, x->at, true);
-        return end > x->at ? emit(x, end, STATE_LABELS, TOKEN_LABEL_VALUE) : invalid(x);
+        return lex_label_value(x, STATE_LABELS, true);
     case STATE_VALUE:
-        if (char_at(x, x->at) == '{')
-            return emit(x, x->at + 1, STATE_LABELS, TOKEN_BRACE_OPEN);
-        end = match_until(x->page, x->at, "{ \t\n");
-        return end > x->at ? emit(x, end, STATE_TIMESTAMP, TOKEN_VALUE) : invalid(x);
+        return lex_text_value(x);
     case STATE_TIMESTAMP:
-        if (end_of_page)
-            return emit(x, x->at, STATE_INIT, TOKEN_LINEBREAK);
-        if (x->page.p[x->at] == '\n')
-            return emit(x, x->at + 1, STATE_INIT, TOKEN_LINEBREAK);
-        end = match_digits(x->page, x->at);
-        return end > x->at ? emit(x, end, STATE_TIMESTAMP, TOKEN_TIMESTAMP) : invalid(x);
+        if (c == '\n')
+            return take(x, STATE_INIT, TOKEN_LINEBREAK);
+        if (!is_digit(c))
+            return TOKEN_INVALID;
+        while (is_digit(next(x)))
+            ;
+        return TOKEN_TIMESTAMP;
     default:
-        return invalid(x);
+        return TOKEN_INVALID;
     }
 }
+
+enum expo_token
+expo_lex_text(struct expo *x)
+{
+    enum expo_token t;
+
+    do {
+        if (x->at >= end_of_page(x))
+            return TOKEN_EOF; /* the last token stays */
+        x->token = x->at;
+        t = lex_text(x);
+    } while (t == TOKEN_WHITESPACE);
+    return t;
+}
+
+/* --- OpenMetrics ------------------------------------------------------------------- */
 
 static enum expo_token
 lex_om_comment(struct expo *x)
 {
     static const struct {
+        char first;
         const char *word;
         enum expo_token token;
-    } words[] = {{"# HELP ", TOKEN_HELP}, {"# TYPE ", TOKEN_TYPE}, {"# UNIT ", TOKEN_UNIT}};
+    } words[] = {{'H', "HELP ", TOKEN_HELP}, {'T', "TYPE ", TOKEN_TYPE}, {'U', "UNIT ", TOKEN_UNIT}};
 
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        size_t end = match_word(x, words[i].word, x->at);
-        if (end)
-            return emit(x, end, STATE_META1, words[i].token);
+    if (x->state == STATE_INIT) {
+        if (next(x) != ' ')
+            return TOKEN_INVALID;
+        next(x);
+        x->state = STATE_COMMENT;
     }
-    size_t end = match_word(x, "# EOF", x->at);
-    if (!end)
-        return invalid(x);
-    return emit(x, char_at(x, end) == '\n' ? end + 1 : end, STATE_INIT, TOKEN_EOF_WORD);
-}
-
-static enum expo_token
-lex_om_init(struct expo *x)
-{
-    if (x->at >= x->page.n)
-        return TOKEN_EOF;
-    if (x->page.p[x->at] == '#')
-        return lex_om_comment(x);
-    if (x->page.p[x->at] == '{')
-        return emit(x, x->at + 1, STATE_LABELS, TOKEN_BRACE_OPEN);
-    size_t end = expo_match_name(x->page, x->at, true);
-    return end > x->at ? emit(x, end, STATE_VALUE, TOKEN_METRIC_NAME) : invalid(x);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (current(x) == (unsigned char)words[i].first)
+            return take_word(x, words[i].word) ? ended(x, STATE_META1, words[i].token) : TOKEN_INVALID;
+    if (!take_word(x, "EOF"))
+        return TOKEN_INVALID;
+    if (current(x) == '\n')
+        next(x);
+    return ended(x, STATE_INIT, TOKEN_EOF_WORD);
 }
 
 /* One blank and then characters up to the next: a value or a timestamp. */
 static enum expo_token
-lex_om_word(struct expo *x, enum expo_state next, enum expo_token t)
+lex_om_word(struct expo *x, enum expo_state then, enum expo_token t)
 {
-    if (char_at(x, x->at) != ' ')
-        return invalid(x);
-    size_t end = match_until(x->page, x->at + 1, " \n");
-    return end > x->at + 1 ? emit(x, end, next, t) : invalid(x);
+    if (current(x) != ' ')
+        return TOKEN_INVALID;
+    unsigned char c = next(x);
+    if (c == ' ' || c == '\n' || c == '\0')
+        return TOKEN_INVALID;
+    do
+        c = next(x);
+    while (c != ' ' && c != '\n' && c != '\0');
+    return ended(x, then, t);
 }
 
 /* Timestamp, exemplar or the end of the line. */
 static enum expo_token
 lex_om_after_value(struct expo *x)
 {
-    if (x->at < x->page.n && x->page.p[x->at] == '\n')
-        return emit(x, x->at + 1, STATE_INIT, TOKEN_LINEBREAK);
-    if (x->state == STATE_TIMESTAMP) {
-        size_t end = match_word(x, " # {", x->at);
-        if (end)
-            return emit(x, end, STATE_EXEMPLAR, TOKEN_COMMENT);
-    }
-    return lex_om_word(x, (enum expo_state)x->state, TOKEN_TIMESTAMP);
+    enum expo_state self = (enum expo_state)x->state;
+
+    if (current(x) == '\n')
+        return take(x, STATE_INIT, TOKEN_LINEBREAK);
+    str rest = str_from(x->page, x->at);
+    if (self != STATE_TIMESTAMP || !str_starts(rest, STRL(" # ")))
+        return lex_om_word(x, self, TOKEN_TIMESTAMP);
+    next(x);
+    next(x);
+    if (next(x) != '{')
+        return TOKEN_INVALID;
+    return take(x, STATE_EXEMPLAR, TOKEN_COMMENT);
+}
+
+static enum expo_token
+lex_om_meta(struct expo *x)
+{
+    unsigned char c = current(x);
+
+    if (c != ' ')
+        return TOKEN_INVALID;
+    do
+        c = next(x);
+    while (c != '\n' && c != '\0');
+    return c == '\n' ? take(x, STATE_INIT, TOKEN_TEXT) : TOKEN_INVALID;
 }
 
 enum expo_token
 expo_lex_openmetrics(struct expo *x)
 {
-    size_t end;
-
-    x->token = x->token_end = x->at;
     if (x->at >= x->page.n)
         return TOKEN_EOF;
+    x->token = x->at;
+    unsigned char c = current(x);
     switch ((enum expo_state)x->state) {
     case STATE_INIT:
-        return lex_om_init(x);
+        return c == '#' ? lex_om_comment(x) : lex_series_name(x);
+    case STATE_COMMENT:
+        return lex_om_comment(x);
     case STATE_META1:
         return lex_family(x);
     case STATE_META2:
-        end = match_until(x->page, x->at, "\n");
-        if (char_at(x, x->at) != ' ' || end >= x->page.n)
-            return invalid(x);
-        return emit(x, end + 1, STATE_INIT, TOKEN_TEXT);
+        return lex_om_meta(x);
     case STATE_LABELS:
-        return lex_braces(x, STATE_LABELS, STATE_LABEL_VALUE, STATE_VALUE, true);
+        return lex_braces(x, STATE_LABEL_VALUE, STATE_VALUE, true);
     case STATE_LABEL_VALUE:
-        end = expo_match_quoted(x->page, x->at, false);
-        return end > x->at ? emit(x, end, STATE_LABELS, TOKEN_LABEL_VALUE) : invalid(x);
+        return lex_label_value(x, STATE_LABELS, false);
     case STATE_VALUE:
-        if (x->page.p[x->at] == '{')
-            return emit(x, x->at + 1, STATE_LABELS, TOKEN_BRACE_OPEN);
-        return lex_om_word(x, STATE_TIMESTAMP, TOKEN_VALUE);
+        return c == '{' ? take(x, STATE_LABELS, TOKEN_BRACE_OPEN)
+                        : lex_om_word(x, STATE_TIMESTAMP, TOKEN_VALUE);
     case STATE_EXEMPLAR:
-        return lex_braces(x, STATE_EXEMPLAR, STATE_EXEMPLAR_VALUE, STATE_EXEMPLAR_VALUE, false);
+        return lex_braces(x, STATE_EXEMPLAR_VALUE, STATE_EXEMPLAR_VALUE, false);
     case STATE_EXEMPLAR_VALUE:
-        end = expo_match_quoted(x->page, x->at, false);
-        if (end > x->at)
-            return emit(x, end, STATE_EXEMPLAR, TOKEN_LABEL_VALUE);
-        return lex_om_word(x, STATE_EXEMPLAR_TIMESTAMP, TOKEN_VALUE);
+        return c == '"' ? lex_label_value(x, STATE_EXEMPLAR, false)
+                        : lex_om_word(x, STATE_EXEMPLAR_TIMESTAMP, TOKEN_VALUE);
     case STATE_TIMESTAMP:
     case STATE_EXEMPLAR_TIMESTAMP:
         return lex_om_after_value(x);
-    case STATE_COMMENT:
-        break;
     }
-    return invalid(x);
+    return TOKEN_INVALID;
 }

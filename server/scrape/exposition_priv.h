@@ -6,7 +6,7 @@ enum expo_token {
     TOKEN_INVALID, TOKEN_EOF, TOKEN_LINEBREAK, TOKEN_HELP, TOKEN_TYPE, TOKEN_UNIT, TOKEN_EOF_WORD,
     TOKEN_TEXT, TOKEN_COMMENT, TOKEN_METRIC_NAME, TOKEN_QUOTED, TOKEN_BRACE_OPEN,
     TOKEN_BRACE_CLOSE, TOKEN_LABEL_NAME, TOKEN_LABEL_VALUE, TOKEN_COMMA, TOKEN_EQUAL,
-    TOKEN_TIMESTAMP, TOKEN_VALUE,
+    TOKEN_TIMESTAMP, TOKEN_VALUE, TOKEN_WHITESPACE,
 };
 
 enum expo_state {
@@ -14,7 +14,7 @@ enum expo_state {
     STATE_VALUE, STATE_TIMESTAMP, STATE_EXEMPLAR, STATE_EXEMPLAR_VALUE, STATE_EXEMPLAR_TIMESTAMP,
 };
 
-/* Next token; its bytes are page[token, token_end). */
+/* Next token; its bytes are page[token, at). */
 enum expo_token expo_lex_text(struct expo *x);
 enum expo_token expo_lex_openmetrics(struct expo *x);
 static inline enum expo_token
@@ -25,12 +25,8 @@ expo_lex(struct expo *x)
 static inline str
 expo_token_text(const struct expo *x)
 {
-    return STR(x->page.p + x->token, x->token_end - x->token);
+    return STR(x->page.p + x->token, x->at - x->token);
 }
-
-/* Matchers: the end of what starts at `at`, or `at` when it does not match. */
-size_t expo_match_name(str page, size_t at, bool colon);
-size_t expo_match_quoted(str page, size_t at, bool newlines);
 
 /* "WHAT, got "x" ("TOKEN") while parsing: "line"". */
 bool expo_unexpected(const struct expo *x, const char *what, enum expo_token got, struct err *e);

@@ -1,0 +1,4 @@
+UNIT_TESTS += tests/unit/test_exposition
+tests_unit_test_exposition_SOURCES = tests/unit/test_exposition.c
+tests_unit_test_exposition_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/exposition.txt
