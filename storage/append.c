@@ -268,6 +268,53 @@ append_labels_of(struct append *a, series_id id, struct arena *arena)
     return ls;
 }
 
+/* REQUIRES the gate, shared. */
+static enum append_verdict
+append_judge_stored(struct head *h, uint32_t slot, int64_t t, double v, const struct histogram *hist)
+{
+    const struct series *s = series_hot(&h->series, slot);
+    int64_t oldest = head_oldest_allowed(h);
+    bool has = s->flags & SERIES_HAS_SAMPLE;
+
+    if (t >= oldest && (!has || t > s->x.t))
+        return APPEND_ACCEPTED;
+    if (t >= oldest && t == s->x.t)
+        return head_newest_is(h, slot, v, hist) ? APPEND_ACCEPTED : APPEND_DUPLICATE;
+    if (h->ooo_ms > 0)
+        return t >= h->maxt - h->ooo_ms ? APPEND_ACCEPTED : APPEND_TOO_OLD;
+    return t < oldest ? APPEND_OUT_OF_BOUNDS : APPEND_OUT_OF_ORDER;
+}
+
+enum append_verdict
+append_judge(struct append *a, series_id id, int64_t t, double v, const struct histogram *hist)
+{
+    struct head *h = &a->db->head;
+    enum append_verdict verdict = APPEND_ACCEPTED;
+
+    append_begin(a);
+    rwlock_read(&h->gate);
+    if (id && series_revive(&h->series, id))
+        verdict = append_judge_stored(h, series_slot(&h->series, id), t, v, hist);
+    rwlock_unlock(&h->gate);
+    return verdict;
+}
+
+bool
+append_is_after(struct append *a, series_id id, int64_t t)
+{
+    struct head *h = &a->db->head;
+    bool after = false;
+
+    append_begin(a);
+    rwlock_read(&h->gate);
+    if (id && series_revive(&h->series, id)) {
+        const struct series *s = series_hot(&h->series, series_slot(&h->series, id));
+        after = !(s->flags & SERIES_HAS_SAMPLE) || t > s->x.t;
+    }
+    rwlock_unlock(&h->gate);
+    return after;
+}
+
 int64_t
 append_oldest_allowed_ms(struct append *a)
 {

@@ -68,5 +68,14 @@ void append_rollback(struct append *a);
 /* The series of a queued sample, for messages; borrowed until the batch is reused. */
 struct labels append_labels_of(struct append *a, series_id id, struct arena *arena);
 
+/* What commit would say now if this sample were all of the batch (hist NULL: a float). A
+ * scrape has to know before it commits whether a series counts as added.  ACCEPTED for an
+ * id whose series is gone. */
+enum append_verdict append_judge(struct append *a, series_id id, int64_t t, double v,
+                                 const struct histogram *hist);
+/* True if the series lives and has no sample at t or later, stored: where a stale marker
+ * may go. */
+bool append_is_after(struct append *a, series_id id, int64_t t);
+
 /* Newest time in the head and the oldest time an in-order append may have. */
 int64_t append_oldest_allowed_ms(struct append *a);
