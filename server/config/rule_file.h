@@ -1,7 +1,8 @@
 /* rule_file.h - rule files: groups of recording and alerting rules, with positions.
  *
  * Read as Prometheus' rulefmt does: strict keys, durations, limits; every error names
- * file, line and column.  Expressions and templates are checked as they are loaded.
+ * file, line and column.  Expressions are checked as they are loaded, and templates by
+ * the function that the caller gives (this floor knows no templates).
  *
  *   rule_file_load → struct rule_file, or a list of errors (all that are found)
  *
@@ -50,8 +51,12 @@ struct rule_file {
 };
 
 struct parse_opts; /* query/parse.h */
+/* Checks a template of the alert `name`; server/template has one. */
+typedef bool rule_check_template(str name, str text, struct err *e);
+
 struct rule_file_opts {
     bool ignore_unknown_fields;
+    rule_check_template *check_template; /* NULL: templates are not looked at */
     bool legacy_names;                  /* global metric_name_validation_scheme: legacy */
     const struct parse_opts *parse;     /* PromQL options; NULL: the defaults */
 };
@@ -69,10 +74,10 @@ bool rule_file_parse(const char *name, str text, const struct rule_file_opts *o,
                      struct rule_file **out, struct rule_errors *errors) MUST_USE;
 void rule_file_free(struct rule_file **f);
 
-/* Lint: rules of the same name and labels in all these files (promtool's duplicates). */
+/* Lint: rules of one file that have the same name and labels. */
 struct rule_duplicate {
     str name;
-    struct config_map labels;
+    struct config_map labels; /* of group and rule together */
 };
-size_t rule_file_duplicates(struct rule_file *const *files, size_t n, struct arena *a,
-                            struct rule_duplicate **out);
+size_t rule_file_duplicates(const struct rule_file *f, struct arena *a, struct rule_duplicate **out);
+size_t rule_file_rules(const struct rule_file *f); /* how many in all groups */

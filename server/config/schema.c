@@ -221,7 +221,7 @@ read_pairs(struct schema_reader *r, const struct yaml_node *n, const struct sche
         size_t id = 0;
         const struct schema_field *f = find_field(r, s, key, obj, &member, &id);
         schema_enter(r, key, 0);
-        if (f == NULL && !s->unlisted) {
+        if (f == NULL && !r->lenient) {
             schema_unknown_key(r, n->key[i], key, s->go);
         } else if (f != NULL) {
             CHECK(id < sizeof seen * 8);

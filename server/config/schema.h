@@ -47,6 +47,7 @@ enum schema_flags {
     SCHEMA_OMITEMPTY = 1, /* not printed when empty */
     SCHEMA_FLOW = 2,      /* lists: printed as [a, b] */
     SCHEMA_HIDDEN = 4,    /* read but never printed */
+    SCHEMA_SKIP_NULL = 8, /* lists of blocks: null items vanish, as in yaml.v3 */
 };
 
 struct schema_field {
@@ -72,7 +73,6 @@ struct schema {
     void (*init)(struct schema_reader *r, void *obj); /* defaults that need code */
     /* After a read without problems; may change obj.  Fails with schema_fail. */
     bool (*check)(struct schema_reader *r, const struct yaml_node *n, void *obj);
-    bool unlisted; /* any key is taken; the block's check reads the node itself */
 };
 
 /* Where a fault is: key is a path such as scrape_configs[0].tls_config.ca_file. */
@@ -85,6 +85,7 @@ struct schema_place {
 struct schema_reader {
     struct arena *a;      /* what is read lives here */
     struct err *e;        /* the failure */
+    bool lenient;         /* unknown keys are ignored */
     bool failed;
     size_t problems;
     struct buf problem_text;

@@ -95,7 +95,9 @@ read_list(struct schema_reader *r, const struct yaml_node *n, const struct schem
         char *at = (char *)to->v + to->n * f->sub->size;
         schema_enter(r, STR_EMPTY, i);
         /* A null item is the zero block, which no default touches. */
-        if (yaml_is_null(n->item[i]) || schema_read_block(r, n->item[i], f->sub, at))
+        if (yaml_is_null(n->item[i]))
+            to->n += !(f->flags & SCHEMA_SKIP_NULL);
+        else if (schema_read_block(r, n->item[i], f->sub, at))
             to->n++;
         schema_leave(r);
     }

@@ -1,0 +1,9 @@
+libserver_a_SOURCES += server/config/flags.c server/config/schema.c server/config/schema_types.c
+libserver_a_SOURCES += server/config/schema_lists.c server/config/schema_any.c server/config/schema_http.c
+libserver_a_SOURCES += server/config/schema_relabel.c server/config/schema_sd.c server/config/schema_sd_kubernetes.c
+libserver_a_SOURCES += server/config/schema_discovery.c server/config/schema_scrape.c server/config/schema_remote.c
+libserver_a_SOURCES += server/config/schema_server.c server/config/schema_alerting.c server/config/schema_notify.c
+libserver_a_SOURCES += server/config/schema_notify_check.c server/config/schema_time_interval.c server/config/schema_receiver_page.c
+libserver_a_SOURCES += server/config/schema_receiver_chat.c server/config/schema_receiver_complete.c server/config/am_matcher.c
+libserver_a_SOURCES += server/config/config.c server/config/config_paths.c server/config/config_util.c
+libserver_a_SOURCES += server/config/rule_file.c server/config/rule_lint.c
