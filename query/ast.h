@@ -59,6 +59,7 @@ struct expr {
             int64_t at_ms;              /* for AT_TIME */
             bool anchored, smoothed;
             size_t id;                  /* index of its selection; set by plan */
+            bool stats_only;            /* of histograms only count and sum matter; by plan */
         } selector;
         struct {
             struct expr *selector;

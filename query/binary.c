@@ -370,16 +370,16 @@ combine_all(struct match *m, struct vec *out, struct err *err)
     return true;
 }
 
-/* Fills belong to the written sides; here to many and one. */
+/* fill_right stands in for a missing row of the one side and fill_left for one of the many
+ * side, also with group_right, where the sides are swapped: so Prometheus has it. */
 static void
 match_fills(struct match *m)
 {
     const struct expr *e = m->e;
-    bool swap = m->many == &m->r;
-    m->has_fill_one = swap ? e->u.binary.fill_left_set : e->u.binary.fill_right_set;
-    m->has_fill_many = swap ? e->u.binary.fill_right_set : e->u.binary.fill_left_set;
-    m->fill_one = swap ? e->u.binary.fill_left : e->u.binary.fill_right;
-    m->fill_many = swap ? e->u.binary.fill_right : e->u.binary.fill_left;
+    m->has_fill_one = e->u.binary.fill_right_set;
+    m->has_fill_many = e->u.binary.fill_left_set;
+    m->fill_one = e->u.binary.fill_right;
+    m->fill_many = e->u.binary.fill_left;
 }
 
 static bool

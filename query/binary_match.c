@@ -70,13 +70,14 @@ fail_duplicate(const struct step_match *s, const struct row *r, const struct row
 {
     const struct match *m = s->m;
     struct buf b = {0};
+    bool ordered = labels_cmp(r->labels, old->labels) <= 0; /* the same words each time */
     buf_lit(&b, "found duplicate series for the match group ");
     labels_put(&b, match_group_labels(m, r->labels));
     buf_printf(&b, " on the %s hand-side of the operation: [",
                m->e->u.binary.card == CARD_ONE_TO_MANY ? "left" : "right");
-    labels_put(&b, r->labels);
+    labels_put(&b, ordered ? r->labels : old->labels);
     buf_lit(&b, ", ");
-    labels_put(&b, old->labels);
+    labels_put(&b, ordered ? old->labels : r->labels);
     buf_lit(&b, "];many-to-many matching not allowed: matching labels must be unique on one side");
     err_set(err, ERR_EXEC, "%.*s", STR_ARG(buf_str(&b)));
     buf_free(&b);

@@ -47,6 +47,7 @@ void eval_stats(const struct eval *ev, struct query_stats *out);
 size_t eval_explain(const struct eval *ev, const struct query_node **out);
 
 /* For info(): the rows of the info metrics the call selects (its name and data label
- * matchers; target_info by default) over fc->grid, each with row.t, the samples' own
- * times.  The function itself picks by the identifying labels. */
+ * matchers; target_info by default) over fc->grid, looked at where the first selector of
+ * the argument looks (after its @ and offset), each with row.t, the samples' own times.
+ * The function itself picks by the identifying labels. */
 bool eval_info(const struct fn_call *fc, struct vec *out, struct err *e) MUST_USE;

@@ -30,7 +30,7 @@ eval_info(const struct fn_call *fc, struct vec *out, struct err *e)
 {
     struct eval *ev = fc->eval;
     CHECK_MAGIC(ev, EVAL_MAGIC);
-    return pipe_info(ev, ev->scope, plan_info_id(ev->plan, fc->call), out, e);
+    return pipe_info(ev, ev->scope, fc->call, out, e);
 }
 
 /* --- functions that look across series --- */

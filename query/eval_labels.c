@@ -160,7 +160,8 @@ vec_merge_same(struct arena *arena, struct vec *v, size_t steps, size_t *step_ou
         if (!own[at])
             row_own(arena, &rows[at], steps);
         own[at] = true;
-        first = MIN(first, row_merge(arena, &rows[at], &v->v[i], steps));
+        size_t both = row_merge(arena, &rows[at], &v->v[i], steps);
+        first = MIN(first, both);
     }
     arena_free(&a);
     *v = (struct vec){.v = rows, .n = n, .cap = n};

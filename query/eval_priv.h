@@ -97,8 +97,8 @@ bool pipe_range(struct eval *ev, const struct scope *s, const struct expr *call,
 /* A selector with row.t (and st) for functions that ask. */
 bool pipe_selector_times(struct eval *ev, const struct scope *s, const struct expr *e,
                          unsigned want, struct vec *out, struct err *err) MUST_USE;
-/* Selection `id` evaluated at the grid's own times, with row.t. */
-bool pipe_info(struct eval *ev, const struct scope *s, size_t id, struct vec *out,
+/* The info series of an info() call, with row.t. */
+bool pipe_info(struct eval *ev, const struct scope *s, const struct expr *call, struct vec *out,
                struct err *err) MUST_USE;
 
 /* Calls: eval_call.c. */

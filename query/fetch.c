@@ -149,6 +149,24 @@ fetch_drop_stale(struct column *c)
 }
 
 void
+fetch_stats_only(struct column *c, struct arena *a)
+{
+    const struct histogram *last = NULL;
+    for (size_t i = 0; c->h != NULL && i < c->n; i++) {
+        const struct histogram *h = c->h[i];
+        if (h == NULL || histogram_is_stale(h))
+            continue;
+        struct histogram *bare = ARENA_NEW(a, struct histogram);
+        *bare = (struct histogram){.reset = h->reset, .schema = h->schema, .count = h->count,
+                                   .sum = h->sum};
+        if (h->reset == RESET_UNKNOWN && last != NULL)
+            bare->reset = histogram_is_reset(last, h) ? RESET_YES : RESET_NO;
+        c->h[i] = bare;
+        last = h;
+    }
+}
+
+void
 fetch_windows(const struct column *c, const struct fetch_steps *s, int64_t reach_ms,
               struct fetch_windows *w)
 {

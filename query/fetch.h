@@ -40,6 +40,10 @@ size_t fetch_smoothed(const struct column *c, const struct fetch_steps *s,
 /* Removes stale markers in place. */
 void fetch_drop_stale(struct column *c);
 
+/* Leaves of histograms only count and sum, and says by hints where the buckets, which are
+ * gone, showed a reset. */
+void fetch_stats_only(struct column *c, struct arena *a);
+
 struct fetch_windows {
     uint32_t *lo, *hi; /* steps values each, the caller's */
     uint64_t sum;      /* samples in all windows */

@@ -164,11 +164,6 @@ check_quantile(const struct fn_call *fc, size_t arg, double q, double *said)
              "quantile value should be between 0 and 1, got %.*s", (int)n, text);
 }
 
-/* Where a quantile's annotations point to. */
-struct places {
-    size_t native, classic;
-};
-
 static double
 native_quantile(const struct fn_call *fc, const struct group *g, const struct histogram *h,
                 double q, size_t arg)
@@ -184,25 +179,26 @@ native_quantile(const struct fn_call *fc, const struct group *g, const struct hi
     return v;
 }
 
+/* arg: the vector's, which annotations point to. */
 static double
-quantile_at(const struct fn_call *fc, const struct group *g, size_t step, double q,
-            const struct places *at, struct classic_bucket *scratch)
+quantile_at(const struct fn_call *fc, const struct group *g, size_t step, double q, size_t arg,
+            struct classic_bucket *scratch)
 {
     const struct histogram *h = native_at(g, step);
     size_t n = buckets_at(g, step, scratch);
     struct classic_mend mend;
 
     if (h && n > 0) {
-        say_both(fc, at->classic, g);
+        say_both(fc, arg, g);
         return value_stale();
     }
     if (h)
-        return native_quantile(fc, g, h, q, at->native);
+        return native_quantile(fc, g, h, q, arg);
     if (n == 0)
         return value_stale();
     double v = classic_quantile(q, scratch, n, &mend);
     if (mend.forced)
-        annotate_forced_monotonicity(fc->notes, fn_arg_pos(fc, at->classic),
+        annotate_forced_monotonicity(fc->notes, fn_arg_pos(fc, arg),
                                      shown_name(fc, g->labels), grid_time(fc->grid, step),
                                      (double[3]){mend.min_bound, mend.max_bound, mend.max_diff});
     return v;
@@ -220,7 +216,6 @@ largest(const struct groups *g)
 bool
 fn_histogram_quantile(const struct fn_call *fc, struct vec *out, struct err *e)
 {
-    static const struct places at = {.native = 0, .classic = 1};
     const double *q = fc->args[0].scalar;
     struct groups g;
     double said = 0.5;
@@ -232,7 +227,7 @@ fn_histogram_quantile(const struct fn_call *fc, struct vec *out, struct err *e)
     for (size_t k = 0; k < g.n; k++) {
         struct row r = fn_row_new(fc, g.v[k].labels);
         for (size_t i = 0; i < fc->grid->steps; i++)
-            r.v[i] = quantile_at(fc, &g.v[k], i, q[i], &at, scratch);
+            r.v[i] = quantile_at(fc, &g.v[k], i, q[i], 1, scratch);
         vec_add(fc->arena, out, r);
         if (!fn_poll(fc, e))
             return false;
@@ -257,12 +252,11 @@ static void
 quantile_rows(const struct fn_call *fc, const struct group *g, const double *q,
               struct classic_bucket *scratch, struct vec *out)
 {
-    static const struct places at = {.native = 0, .classic = 0};
     size_t first = out->n, at_row = SIZE_MAX;
     double row_q = 0;
 
     for (size_t i = 0; i < fc->grid->steps; i++) {
-        double v = quantile_at(fc, g, i, q[i], &at, scratch);
+        double v = quantile_at(fc, g, i, q[i], 0, scratch);
         if (value_absent(v))
             continue;
         if (at_row == SIZE_MAX || f64_bits(q[i]) != f64_bits(row_q)) {
@@ -316,7 +310,7 @@ fraction_at(const struct fn_call *fc, const struct group *g, size_t step,
         return n > 0 ? classic_fraction(lower, upper, scratch, n) : value_stale();
     double v = histogram_fraction(lower, upper, h, &nans);
     if (nans)
-        annotate(fc->notes, ANNOTATION_INFO, fn_arg_pos(fc, 0),
+        annotate(fc->notes, ANNOTATION_INFO, fn_arg_pos(fc, 2),
                  "input to histogram_fraction has NaN observations, which are excluded from all "
                  "fractions%.*s",
                  STR_ARG(fn_for_metric(fc, shown_name(fc, g->labels))));

@@ -333,9 +333,9 @@ grow_out_table(struct info *x)
     }
 }
 
-/* The output row for a base series' labels. */
+/* The output row for a base series' labels; drop: its name goes at the end. */
 static struct row *
-output_row(struct info *x, struct base *b)
+output_row(struct info *x, struct base *b, bool drop)
 {
     if (b->out == SIZE_MAX) {
         uint64_t hash = labels_hash(b->labels);
@@ -344,7 +344,7 @@ output_row(struct info *x, struct base *b)
             if (labels_eq(x->out->v[x->out_slots[at] - 1].labels, b->labels))
                 break;
         if (x->out_slots[at] == 0) {
-            vec_add(x->fc->arena, x->out, fn_row_new(x->fc, b->labels));
+            vec_add(x->fc->arena, x->out, fn_row_new(x->fc, b->labels))->drop_name = drop;
             x->out_slots[at] = (uint32_t)x->out->n;
         }
         b->out = x->out_slots[at] - 1;
@@ -357,7 +357,7 @@ output_row(struct info *x, struct base *b)
 static bool
 put_sample(struct info *x, const struct row *in, size_t step, struct base *b, struct err *e)
 {
-    struct row *r = output_row(x, b);
+    struct row *r = output_row(x, b, in->drop_name);
 
     if (row_has(r, step))
         return err_set(e, ERR_EXEC, "vector cannot contain metrics with the same labelset");

@@ -143,16 +143,19 @@ pipe_selector_times(struct eval *ev, const struct scope *s, const struct expr *e
 }
 
 bool
-pipe_info(struct eval *ev, const struct scope *s, size_t id, struct vec *out, struct err *err)
+pipe_info(struct eval *ev, const struct scope *s, const struct expr *call, struct vec *out,
+          struct err *err)
 {
+    const struct grid *g = &s->grid;
     struct pipe p;
     struct collector c = collector(ev, out);
-    pipe_init(&p, ev, s, ev->plan->root);
+    pipe_init(&p, ev, s, call);
     p.source = SOURCE_INSTANT;
     p.want = FETCH_TIMES;
-    p.selection_id = id;
-    p.sel = view_selection(ev->view, id);
-    p.at = (struct fetch_steps){.t0 = s->grid.start, .dt = s->grid.step, .n = s->grid.steps};
+    p.selection_id = plan_info_id(ev->plan, call);
+    p.sel = view_selection(ev->view, p.selection_id);
+    p.at = (struct fetch_steps){.t0 = plan_info_time(call, g->start), .n = g->steps};
+    p.at.dt = plan_info_time(call, g->start + g->step) - p.at.t0;
     p.mint = p.at.t0 - ev->o.lookback_ms + 1;
     p.maxt = p.at.t0 + (int64_t)(p.steps - 1) * p.at.dt;
     return pipe_run(&p, 0, &c.sink, err);

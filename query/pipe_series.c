@@ -26,6 +26,8 @@ read_column(const struct pipe *p, struct piece *pc, size_t k, struct column *col
     if (!view_read(p->ev->view, p->selection_id, s, p->mint, p->maxt, r->arena, col, pc->err))
         return false;
     pc->samples += col->n;
+    if (p->selector != NULL && p->selector->u.selector.stats_only)
+        fetch_stats_only(col, r->arena);
     return budget_count(p->ev->budget, r, place_of(at), pc->err);
 }
 

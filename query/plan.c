@@ -107,6 +107,37 @@ fold(const struct planner *p, struct expr *e)
     return e;
 }
 
+/* --- histograms of which only count and sum matter --- */
+
+struct above {
+    bool stats;   /* histogram_count, histogram_sum or histogram_avg */
+    bool buckets; /* something that looks into buckets, or a subquery, which needs them to
+                     see resets */
+};
+
+static void
+mark_stats(struct expr *e, struct above up)
+{
+    static const char *const stats[] = {"histogram_count", "histogram_sum", "histogram_avg"};
+    static const char *const deep[] = {"histogram_quantile", "histogram_quantiles",
+                                       "histogram_fraction"};
+    if (e->type == EXPR_SELECTOR)
+        e->u.selector.stats_only = up.stats && !up.buckets;
+    for (size_t i = 0; i < ARRAY_LEN(stats); i++) {
+        up.stats = up.stats || plan_call_is(e, stats[i]);
+        up.buckets = up.buckets || plan_call_is(e, deep[i]);
+    }
+    if (e->type == EXPR_SUBQUERY || (e->type == EXPR_BINARY && (e->u.binary.op == BIN_TRIM_UPPER ||
+                                                                e->u.binary.op == BIN_TRIM_LOWER)))
+        up.buckets = true;
+    for (size_t i = 0; e->type == EXPR_CALL && i < e->u.call.n; i++)
+        mark_stats(e->u.call.args[i], up);
+    struct expr **child[2];
+    size_t n = plan_children(e, child);
+    for (size_t i = 0; i < n; i++)
+        mark_stats(*child[i], up);
+}
+
 /* --- duration expressions --- */
 
 static bool
@@ -388,6 +419,7 @@ plan_make(struct plan *plan, struct expr *root, const struct plan_opts *o, struc
 {
     *plan = (struct plan){.opts = *o, .grid = top_grid(o)};
     struct planner p = {.plan = plan, .arena = a};
+    mark_stats(root, (struct above){0});
     root = fold(&p, root);
     if (!durations(&p, root, err))
         return false;

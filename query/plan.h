@@ -1,7 +1,8 @@
 /* plan.h - makes a parsed tree ready to evaluate.
  *
  *   1. start(), end(), range(), step() become numbers; duration expressions are computed;
- *      @ start() and @ end() become times; parentheses around arguments go.
+ *      @ start() and @ end() become times; parentheses around arguments go.  Selectors
+ *      whose histograms are only asked for count and sum are marked.
  *   2. What does not depend on the step (because of @) is wrapped in
  *      EXPR_STEP_INVARIANT at the highest such node and evaluated once.
  *   3. Every selector gets a selection: its matchers and the time range it needs, found by
@@ -62,6 +63,9 @@ struct grid plan_subquery_grid(const struct plan_opts *o, const struct expr *sub
  * Saturates. */
 int64_t plan_selector_time(const struct expr *selector, int64_t t);
 int64_t plan_subquery_time(const struct expr *subquery, int64_t t);
+/* What info series are looked at for an info() call at t: the time the first selector below
+ * it looks at. */
+int64_t plan_info_time(const struct expr *call, int64_t t);
 /* The one-step grid of a step-invariant expression. */
 static inline struct grid
 plan_first_step(const struct grid *g)

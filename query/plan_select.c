@@ -112,6 +112,36 @@ info_name_matchers(const struct expr *sel, bool *positive)
     return any;
 }
 
+/* Moves *t to where the first selector below e looks; false if there is none. */
+static bool
+first_selector_time(const struct expr *e, int64_t *t)
+{
+    struct expr **child[2];
+    int64_t at = *t;
+    if (e->type == EXPR_SELECTOR) {
+        *t = plan_selector_time(e, at);
+        return true;
+    }
+    if (e->type == EXPR_SUBQUERY)
+        *t = plan_subquery_time(e, at);
+    for (size_t i = 0; e->type == EXPR_CALL && i < e->u.call.n; i++)
+        if (first_selector_time(e->u.call.args[i], t))
+            return true;
+    size_t n = plan_children((struct expr *)e, child);
+    for (size_t i = 0; i < n; i++)
+        if (first_selector_time(*child[i], t))
+            return true;
+    *t = at;
+    return false;
+}
+
+int64_t
+plan_info_time(const struct expr *call, int64_t t)
+{
+    first_selector_time(call->u.call.args[0], &t);
+    return t;
+}
+
 /* Info metrics: those the data selector names; all …_info but what it excludes;
  * target_info if it says nothing. */
 static bool
@@ -133,10 +163,11 @@ select_info(struct planner *p, const struct expr *call, const struct grid *g, st
         info.owned = &m[n++];
     }
     struct plan *plan = p->plan;
-    int64_t last = g->steps ? grid_time(g, g->steps - 1) : g->start;
+    int64_t first = plan_info_time(call, g->start);
+    int64_t last = plan_info_time(call, g->steps ? grid_time(g, g->steps - 1) : g->start);
     info.id = selection_add(p, (struct selection_spec){
                                    .m = m, .n = n, .maxt = last,
-                                   .mint = back(g->start, plan->opts.lookback_ms - 1)});
+                                   .mint = back(first, plan->opts.lookback_ms - 1)});
     arena_grow(p->arena, &plan->infos, &plan->infos_cap, plan->infos_n + 1, sizeof(*plan->infos));
     plan->infos[plan->infos_n++] = info;
     return true;
@@ -238,11 +269,26 @@ mark(struct sharing *s, const struct expr *e, size_t slot)
     s->marks[s->marks_n++] = (struct plan_shared){.e = e, .slot = slot};
 }
 
+/* What the text does not tell: whether selectors leave out buckets. */
+static void
+put_marks(struct buf *b, struct expr *e)
+{
+    struct expr **child[2];
+    if (e->type == EXPR_SELECTOR)
+        buf_byte(b, e->u.selector.stats_only ? '1' : '0');
+    for (size_t i = 0; e->type == EXPR_CALL && i < e->u.call.n; i++)
+        put_marks(b, e->u.call.args[i]);
+    size_t n = plan_children(e, child);
+    for (size_t i = 0; i < n; i++)
+        put_marks(b, *child[i]);
+}
+
 static str
-node_text(struct sharing *s, const struct expr *e)
+node_text(struct sharing *s, struct expr *e)
 {
     struct buf b = {0};
     print_expr(&b, e);
+    put_marks(&b, e);
     str text = arena_str(s->p->arena, buf_str(&b));
     buf_free(&b);
     return text;

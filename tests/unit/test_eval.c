@@ -306,9 +306,9 @@ duplicate_on_one_side(const struct expr *e, const struct items *one, struct item
         labels_put(&b, sig);
         buf_printf(&b, " on the %s hand-side of the operation: [",
                    e->u.binary.card == CARD_ONE_TO_MANY ? "left" : "right");
-        labels_put(&b, one->v[i].labels);
+        labels_put(&b, first->labels); /* the lesser one, as rows come sorted */
         buf_lit(&b, ", ");
-        labels_put(&b, first->labels);
+        labels_put(&b, one->v[i].labels);
         buf_lit(&b, "];many-to-many matching not allowed: matching labels must be unique on one side");
         snprintf(out->error, sizeof(out->error), "%s", buf_cstr(&b));
         buf_free(&b);
