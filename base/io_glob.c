@@ -93,6 +93,23 @@ name_match(const char *p, const char *s)
     }
 }
 
+/* The whole pattern is judged, whether or not a name gets that far. */
+static bool
+pattern_valid(const char *p)
+{
+    bool hit;
+    while (*p != '\0') {
+        if (*p == '[') {
+            p++;
+            if (!class_match(&p, 0, &hit))
+                return false;
+        } else if (*p++ == '\\' && *p++ == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 has_magic(const char *s)
 {
@@ -152,8 +169,6 @@ glob_magic(struct paths *out, const char *pattern, struct err *e)
 static bool
 glob_into(struct paths *out, const char *pattern, struct err *e)
 {
-    if (name_match(pattern, "") < 0)
-        return bad_pattern(e);
     if (has_magic(pattern))
         return glob_magic(out, pattern, e);
     if (io_exists(pattern))
@@ -165,6 +180,8 @@ bool
 io_glob(const char *pattern, char ***out, size_t *n, struct err *e)
 {
     struct paths found = {0};
+    if (!pattern_valid(pattern))
+        return bad_pattern(e);
     if (!glob_into(&found, pattern, e)) {
         io_glob_free(&found.list, found.n);
         return false;

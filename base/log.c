@@ -75,7 +75,7 @@ needs_quotes(str s)
     while (s.n > 0) {
         size_t size;
         uint32_t r = utf8_decode(s, &size);
-        if (r <= ' ' || r == '=' || r == '"' || r == 0x7F)
+        if (r <= ' ' || r == '=' || r == '"')
             return true;
         if (r >= 0x80 && (r == RUNE_ERROR || odd_space(r) || !unicode_is_print(r)))
             return true;
@@ -108,10 +108,37 @@ put_text(struct buf *out, str s)
         buf_put(out, s);
 }
 
+/* slog leaves < > & alone, but writes U+2028 and U+2029 as escapes. */
+static void
+put_json_rune(struct buf *out, uint32_t r)
+{
+    static const char controls[] = "\n\r\t", letters[] = "nrt";
+    const char *known = r > 0 && r < ' ' ? strchr(controls, (int)r) : NULL;
+    if (known != NULL)
+        buf_printf(out, "\\%c", letters[known - controls]);
+    else if (r < ' ' || r == 0x2028 || r == 0x2029 || r == RUNE_ERROR)
+        buf_printf(out, "\\u%04x", (unsigned)r);
+    else if (r == '"' || r == '\\')
+        buf_printf(out, "\\%c", (char)r);
+    else
+        utf8_put(out, r);
+}
+
 static void
 put_json_text(struct buf *out, str s)
 {
-    json_escape(out, clip(out, s), false);
+    s = clip(out, s);
+    buf_byte(out, '"');
+    while (s.n > 0) {
+        size_t size;
+        uint32_t r = utf8_decode(s, &size);
+        if (r == RUNE_ERROR && size > 1)
+            utf8_put(out, r); /* one that was meant */
+        else
+            put_json_rune(out, r);
+        s = str_from(s, size);
+    }
+    buf_byte(out, '"');
 }
 
 static void
@@ -125,13 +152,16 @@ put_time(struct buf *out, int64_t ms)
 }
 
 static void
-put_f64(struct buf *out, double v, bool json)
+put_f64(struct buf *out, double v, bool as_json)
 {
     char text[NUM_TEXT_MAX];
-    bool finite = v - v == 0;
     str s = STR(text, num_format(v, 'g', -1, text));
-    if (json && !finite)
-        json_escape(out, s, false);
+    bool finite = v - v == 0;
+    struct json j = json_to(out);
+    if (as_json && finite)
+        json_f64(&j, v);
+    else if (as_json)
+        put_json_text(out, s);
     else
         buf_put(out, s);
 }
@@ -194,13 +224,16 @@ put_json(struct buf *out, const struct line *l, const struct log_kv *kv, size_t 
 }
 
 /* A reader that stopped reading must not stop the server: a pipe that poll calls
- * writable has room for 4096 bytes, so a chunk never blocks. */
+ * writable has room for 4096 bytes, so a chunk never blocks.  A slow reader gets a
+ * moment, one that has not read since the last lost line gets none. */
 static bool
 write_stderr(str s)
 {
+    static bool stalled; /* under out_mu */
     while (s.n > 0) {
         struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-        if (poll(&p, 1, 20) <= 0 || !(p.revents & POLLOUT))
+        stalled = poll(&p, 1, stalled ? 0 : 20) <= 0 || !(p.revents & POLLOUT);
+        if (stalled)
             return false;
         ssize_t w = write(STDERR_FILENO, s.p, MIN(s.n, (size_t)4096));
         if (w <= 0)
