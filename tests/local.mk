@@ -13,3 +13,5 @@ include tests/unit/web.mk
 
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+
+include tests/fuzz/local.mk

@@ -1,0 +1,36 @@
+# Fuzz targets: tests/fuzz/fuzz_X.c, each with fuzz.h's main.  `make check` replays mutated
+# seeds; configured --with-sanitizer=fuzzer they are libFuzzer programs instead, run by hand.
+FUZZ_TARGETS =
+if FUZZER
+FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_WITH_ENGINE
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_CPPFLAGS = $(AM_CPPFLAGS)
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+endif
+FUZZ_LIBS = $(FLOORS) $(THIRD_LIBS) -lstdc++
+
+FUZZ_TARGETS += tests/fuzz/fuzz_chunk
+tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_chunk_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_chunk_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_chunk_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_index
+tests_fuzz_fuzz_index_SOURCES = tests/fuzz/fuzz_index.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_index_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_index_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_index_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_tombstone
+tests_fuzz_fuzz_tombstone_SOURCES = tests/fuzz/fuzz_tombstone.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tombstone_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_tombstone_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tombstone_LDADD = $(FUZZ_LIBS)
+
+if FUZZER
+EXTRA_PROGRAMS += $(FUZZ_TARGETS)
+else
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+endif
