@@ -18,3 +18,6 @@ tests_unit_test_merge_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tombstone
 tests_unit_test_tombstone_SOURCES = tests/unit/test_tombstone.c
 tests_unit_test_tombstone_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_block_threads
+tests_unit_test_block_threads_SOURCES = tests/unit/test_block_threads.c tests/unit/block_model.h
+tests_unit_test_block_threads_LDADD = $(UNIT_LIBS)
