@@ -41,6 +41,9 @@ uint64_t labels_hash_for(struct labels ls, const str *names, size_t n);
 uint64_t labels_hash_without(struct labels ls, const str *names, size_t n);
 /* Copies set and strings. */
 struct labels labels_copy(struct arena *a, struct labels ls);
+/* Copies set and strings into one heap allocation; labels_release frees it. */
+struct labels labels_keep(struct labels ls);
+void labels_release(struct labels *ls);
 /* {a="b", c="d"} as Go's labels.String; names quoted if not legacy-valid. */
 void labels_put(struct buf *out, struct labels ls);
 /* metric{a="b"}, as the tools print a series: no name quoted, the braces left out when

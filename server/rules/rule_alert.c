@@ -25,35 +25,6 @@
 #define RESOLVED_RETENTION_NS (15LL * 60 * 1000000000)
 #define ALERTNAME STRL("alertname")
 
-struct labels
-labels_keep(struct labels ls)
-{
-    size_t bytes = ls.n * sizeof(struct label);
-
-    for (size_t i = 0; i < ls.n; i++)
-        bytes += ls.v[i].name.n + ls.v[i].value.n;
-    struct label *v = mem_alloc(MAX(bytes, (size_t)1));
-    char *text = (char *)(v + ls.n);
-    for (size_t i = 0; i < ls.n; i++) {
-        str *parts[] = {&v[i].name, &v[i].value};
-        str from[] = {ls.v[i].name, ls.v[i].value};
-        for (int k = 0; k < 2; k++) {
-            if (from[k].n)
-                memcpy(text, from[k].p, from[k].n);
-            *parts[k] = STR(text, from[k].n);
-            text += from[k].n;
-        }
-    }
-    return (struct labels){v, ls.n};
-}
-
-void
-labels_release(struct labels *ls)
-{
-    mem_free((void *)(uintptr_t)ls->v);
-    *ls = LABELS_EMPTY;
-}
-
 static void
 active_fini(struct active_alert *a)
 {

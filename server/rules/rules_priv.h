@@ -106,9 +106,6 @@ void group_mark_orphans(struct group *g, int64_t ts_ns);
 int64_t group_slot_ns(const struct group *g, int64_t now_ns);
 /* Takes over the state of the group it replaces (stopped). */
 void group_take_state(struct group *g, struct group *from);
-/* Copies a label set into heap memory of its own; freed with labels_release. */
-struct labels labels_keep(struct labels ls);
-void labels_release(struct labels *ls);
 
 /* One sample a rule wants written. */
 struct rule_sample {

@@ -1,0 +1,122 @@
+#include "server/notify/alert_store.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/panic.h"
+
+#define CAP_MIN 64
+
+/* A held alert with copies of all texts in the same allocation. */
+static struct held_alert *
+held_new(const struct alert *a)
+{
+    struct held_alert *h = MEM_NEW(struct held_alert);
+
+    h->refs = 1;
+    h->fingerprint = labels_fingerprint(a->labels);
+    h->labels = labels_keep(a->labels);
+    h->annotations = labels_keep(a->annotations);
+    h->url = mem_str(a->generator_url);
+    h->starts_ms = a->starts_ms;
+    h->ends_ms = a->ends_ms;
+    return h;
+}
+
+struct held_alert *
+held_ref(struct held_alert *a)
+{
+    a->refs++;
+    return a;
+}
+
+void
+held_unref(struct held_alert **out)
+{
+    struct held_alert *a = *out;
+
+    *out = NULL;
+    if (!a || --a->refs > 0)
+        return;
+    labels_release(&a->labels);
+    labels_release(&a->annotations);
+    mem_free((void *)(uintptr_t)a->url.p);
+    mem_free(a);
+}
+
+static size_t
+slot_of(const struct alert_store *s, uint64_t fingerprint)
+{
+    size_t i = fingerprint & (s->cap - 1);
+
+    while (s->slot[i] && s->slot[i]->fingerprint != fingerprint)
+        i = (i + 1) & (s->cap - 1);
+    return i;
+}
+
+static void
+rebuild(struct alert_store *s, size_t cap)
+{
+    struct alert_store old = *s;
+
+    s->cap = cap;
+    s->slot = MEM_ARRAY(struct held_alert *, cap);
+    for (size_t i = 0; i < old.cap; i++)
+        if (old.slot[i])
+            s->slot[slot_of(s, old.slot[i]->fingerprint)] = old.slot[i];
+    mem_free(old.slot);
+}
+
+struct held_alert *
+alert_store_find(const struct alert_store *s, uint64_t fingerprint)
+{
+    return s->cap ? s->slot[slot_of(s, fingerprint)] : NULL;
+}
+
+struct held_alert *
+alert_store_put(struct alert_store *s, const struct alert *a, int64_t now_ms)
+{
+    if (s->n * 2 >= s->cap)
+        rebuild(s, MAX(s->cap * 2, (size_t)CAP_MIN));
+    struct held_alert *fresh = held_new(a);
+    size_t i = slot_of(s, fresh->fingerprint);
+    struct held_alert *old = s->slot[i];
+
+    if (!old && s->n >= LIMIT_NOTIFY_ALERTS) {
+        held_unref(&fresh);
+        return NULL;
+    }
+    /* The runs touch: it is the same alert going on. */
+    if (old && old->ends_ms >= fresh->starts_ms && old->starts_ms < fresh->starts_ms)
+        fresh->starts_ms = old->starts_ms;
+    fresh->updated_ms = now_ms;
+    s->slot[i] = fresh;
+    s->n += !old;
+    held_unref(&old);
+    return fresh;
+}
+
+void
+alert_store_sweep(struct alert_store *s, int64_t now_ms)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < s->cap; i++) {
+        struct held_alert *a = s->slot[i];
+        if (!a || a->refs > 1 || !held_resolved(a, now_ms))
+            continue;
+        held_unref(&s->slot[i]);
+        s->n--;
+        any = true;
+    }
+    if (any)
+        rebuild(s, s->cap); /* holes break the probe chains */
+}
+
+void
+alert_store_fini(struct alert_store *s)
+{
+    for (size_t i = 0; i < s->cap; i++)
+        held_unref(&s->slot[i]);
+    mem_free(s->slot);
+    *s = (struct alert_store){0};
+}

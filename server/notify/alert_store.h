@@ -1,0 +1,38 @@
+/* alert_store.h - the alerts that notify holds, by fingerprint.
+ *
+ * An alert posted again is merged with the one held, as Alertmanager does: the earliest
+ * start of an uninterrupted run stays, annotations and end are the newest.  Alerts are on
+ * the heap, one allocation for their strings; whoever keeps a pointer holds a reference.
+ *
+ * THREADS.  Under the notifier's mutex.
+ */
+#pragma once
+#include "server/notify/notify.h"
+
+struct held_alert {
+    uint64_t fingerprint;
+    unsigned refs;              /* the store, groups and notifications under way */
+    struct labels labels, annotations;
+    str url;                    /* generatorURL */
+    int64_t starts_ms, ends_ms; /* resolved once ends_ms has passed */
+    int64_t updated_ms;
+};
+struct held_alert *held_ref(struct held_alert *a);
+void held_unref(struct held_alert **a);
+static inline bool
+held_resolved(const struct held_alert *a, int64_t now_ms)
+{
+    return a->ends_ms <= now_ms;
+}
+
+struct alert_store {
+    struct held_alert **slot;   /* open addressing by fingerprint */
+    size_t cap, n;
+};
+void alert_store_fini(struct alert_store *s);
+struct held_alert *alert_store_find(const struct alert_store *s, uint64_t fingerprint);
+/* Merges a copy of the alert in; returns the alert now held (borrowed), or NULL when the
+ * store is full (LIMIT_NOTIFY_ALERTS). */
+struct held_alert *alert_store_put(struct alert_store *s, const struct alert *a, int64_t now_ms);
+/* Drops alerts that are resolved and that nobody but the store holds. */
+void alert_store_sweep(struct alert_store *s, int64_t now_ms);
