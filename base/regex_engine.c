@@ -78,21 +78,41 @@ compile_init(void)
     pcre2_set_parens_nest_limit(compile_context, 4 * LIMIT_REGEX_DEPTH);
 }
 
+static pcre2_code *
+compile(str text, uint32_t more)
+{
+    uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
+    PCRE2_SPTR pattern = (PCRE2_SPTR)(text.n ? text.p : "");
+    int code;
+    PCRE2_SIZE at;
+    CHECK(pthread_once(&compile_once, compile_init) == 0);
+    return pcre2_compile(pattern, text.n, options | more, &code, &at, compile_context);
+}
+
+/* PCRE2 10.42's JIT looks for where a match may begin and skips too far in patterns such
+ * as (?:.|\b).*[ab]; anchored ones have nothing to look for. */
+static pcre2_code *
+compile_sound(str text)
+{
+    pcre2_code *code = compile(text, 0);
+    uint32_t options = 0;
+    if (code == NULL || pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options) != 0 ||
+        (options & PCRE2_ANCHORED))
+        return code;
+    pcre2_code_free(code);
+    return compile(text, PCRE2_NO_START_OPTIMIZE);
+}
+
 struct regex_engine *
 regex_engine_new(const struct regex_node *root, bool anchored)
 {
     struct buf text = {0};
-    int code;
-    PCRE2_SIZE at;
     if (anchored)
         buf_lit(&text, "\\A(?:");
     regex_translate(root, &text);
     if (anchored)
         buf_lit(&text, ")\\z");
-    uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
-    CHECK(pthread_once(&compile_once, compile_init) == 0);
-    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n, options, &code,
-                                         &at, compile_context);
+    pcre2_code *compiled = compile_sound(buf_str(&text));
     buf_free(&text);
     if (compiled == NULL)
         return NULL;

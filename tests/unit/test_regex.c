@@ -262,6 +262,24 @@ out:
     regex_free(&g.regex);
 }
 
+static struct regex *
+compiled(const char *pattern, enum regex_flags flags)
+{
+    struct regex *r = NULL;
+    struct err e;
+    if (!regex_compile(str_of(pattern), flags, &r, &e))
+        ck_abort_msg("%s: %s", pattern, e.text);
+    return r;
+}
+
+START_TEST(test_search_start)
+{
+    struct regex *r = compiled("(?:.|\\b).*[ab]", REGEX_SEARCH);
+    ck_assert(regex_match(r, STRL("acx")));
+    regex_free(&r);
+}
+END_TEST
+
 START_TEST(test_paths_agree)
 {
     static const enum regex_flags modes[] = {REGEX_ANCHORED, REGEX_SEARCH, REGEX_RELABEL};
@@ -275,16 +293,6 @@ START_TEST(test_paths_agree)
     buf_free(&pattern);
 }
 END_TEST
-
-static struct regex *
-compiled(const char *pattern, enum regex_flags flags)
-{
-    struct regex *r = NULL;
-    struct err e;
-    if (!regex_compile(str_of(pattern), flags, &r, &e))
-        ck_abort_msg("%s: %s", pattern, e.text);
-    return r;
-}
 
 START_TEST(test_shape)
 {
@@ -421,5 +429,5 @@ START_TEST(test_names)
 }
 END_TEST
 
-UNIT_MAIN("regex", test_as_go, test_paths_agree, test_shape, test_no_pattern_hangs,
-          test_long_alternation, test_threads, test_names)
+UNIT_MAIN("regex", test_as_go, test_search_start, test_paths_agree, test_shape,
+          test_no_pattern_hangs, test_long_alternation, test_threads, test_names)
