@@ -5,3 +5,6 @@ bench_bench_chunk_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
 EXTRA_PROGRAMS += bench/bench_num
 bench_bench_num_SOURCES = bench/bench_num.c
 bench_bench_num_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+EXTRA_PROGRAMS += bench/bench_block
+bench_bench_block_SOURCES = bench/bench_block.c
+bench_bench_block_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
