@@ -21,8 +21,8 @@
  * RULES.  All series must be as expected, none more.  Floats are equal if they differ by
  * less than 1e-6 of the sum of their sizes; NaN equals NaN; a stale marker only another.
  * A counter_reset_hint is compared where it is written.  The lines with `expect warn` or
- * `info` must each match an annotation and together cover all; without any they are not
- * looked at.  Every instant evaluation is repeated at other times with the selectors
+ * `info` must each match an annotation (whose position may be left out) and together cover
+ * all; without such lines annotations are not looked at.  Every instant evaluation is repeated at other times with the selectors
  * pinned by @ to the first, and each of these as the middle step of a range query.
  *
  * SETTINGS.  All experimental parts of the language on, delayed name removal, start

@@ -347,6 +347,17 @@ matches(const struct expectation *x, str text)
     return x->any || (x->re ? regex_match(x->re, text) : str_eq(x->message, text));
 }
 
+/* An annotation may be expected with or without the position at its end, " (1:6)". */
+static bool
+matches_note(const struct expectation *x, str note)
+{
+    str plain = note;
+    while (plain.n > 0 && plain.p[plain.n - 1] != '(')
+        plain.n--;
+    plain.n -= MIN(plain.n, 2);
+    return matches(x, note) || (plain.n > 0 && matches(x, plain));
+}
+
 static bool
 compare_level(const struct eval_case *c, enum expect_kind kind, const str *notes, size_t n,
               struct err *e)
@@ -358,7 +369,7 @@ compare_level(const struct eval_case *c, enum expect_kind kind, const str *notes
         if (x->kind != kind)
             continue;
         for (size_t k = 0; k < n && !found; k++)
-            found = matches(x, notes[k]);
+            found = matches_note(x, notes[k]);
         if (!found)
             return err_set(e, ERR_BAD_DATA, "expected %s annotation \"%.*s\", got %s%.*s", name,
                            STR_ARG(x->re ? regex_pattern(x->re) : x->message), n ? "" : "none",
@@ -367,7 +378,7 @@ compare_level(const struct eval_case *c, enum expect_kind kind, const str *notes
     for (size_t k = 0; k < n && eval_case_expects(c, kind); k++) {
         bool found = false;
         for (size_t i = 0; i < c->expects_n && !found; i++)
-            found = c->expects[i].kind == kind && matches(&c->expects[i], notes[k]);
+            found = c->expects[i].kind == kind && matches_note(&c->expects[i], notes[k]);
         if (!found)
             return err_set(e, ERR_BAD_DATA, "unexpected %s annotation \"%.*s\"", name,
                            STR_ARG(notes[k]));

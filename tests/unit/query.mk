@@ -9,3 +9,8 @@ tests_unit_test_eval_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fn_range
 tests_unit_test_fn_range_SOURCES = tests/unit/test_fn_range.c
 tests_unit_test_fn_range_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_promqltest
+tests_unit_test_promqltest_SOURCES = tests/unit/test_promqltest.c
+tests_unit_test_promqltest_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/promql/at_modifier.test tests/promql/limit.test tests/promql/range_queries.test \
+	tests/promql/subquery.test tests/promql/syntax.test tests/promql/trig.test
