@@ -28,6 +28,12 @@ tests_fuzz_fuzz_tombstone_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_tombstone_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_tombstone_LDADD = $(FUZZ_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_parse
+tests_fuzz_fuzz_parse_SOURCES = tests/fuzz/fuzz_parse.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_parse_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_parse_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_parse_LDADD = $(FUZZ_LIBS)
+
 if FUZZER
 EXTRA_PROGRAMS += $(FUZZ_TARGETS)
 else

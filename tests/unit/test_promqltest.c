@@ -84,7 +84,7 @@ START_TEST(test_wrong)
     check("eval instant at 5m a{x=\"1\"}\n  expect fail\n  a{x=\"1\"} 2\n", 0, 1, "expected an error but got none");
     check("eval instant at 5m a + on() a\n  {} 2\n", 0, 1, "error evaluating query: found duplicate");
     check("eval instant at 5m a + on() a\n  expect fail msg: other\n", 0, 1, "expected error \"other\"");
-    check("load 5m\n  a{x=\"1\"} 7\n\neval instant at 0 1\n  1\n", 1, 1, "load: 1 duplicate");
+    check("load 5m\n  a{x=\"1\"} 7\n\neval instant at 0 1\n  1\n", 1, 1, "load: 0 duplicate, 1 out-of-order");
 }
 END_TEST
 
@@ -93,7 +93,7 @@ START_TEST(test_malformed)
     check("foo\n", 0, 1, "t:8: invalid command \"foo\"");
     check("loads 5m\n", 0, 1, "invalid load command");
     check("load 5 m\n", 0, 1, "invalid step definition \"5 m\"");
-    check("load 5m\n  a{ 1\n", 0, 1, "t:9: 1:3: parse error: unexpected");
+    check("load 5m\n  a{ 1\n", 0, 1, "t:9: 1:4: parse error: unexpected");
     check("load 5m\n  a@st -1m\n  b 1\n", 0, 1, "t:9: @st metric does not match");
     check("load 5m\n  a@st -1mx2\n  a 1\n", 0, 1, "@st line has 3 values but sample line has 1");
     check("load 5m\n  a@st -1m\n", 0, 1, "@st line has no following sample line");
@@ -138,7 +138,7 @@ run_folder(const char *dir)
         buf_free(&script);
         mem_free(path);
     }
-    io_list_free(list, n);
+    io_list_free(&list, n);
     printf("%s: %zu passed, %zu failed\n", dir, count.passed, count.failed);
     if (count.failed > 0 || count.passed == 0)
         ck_abort_msg("%.*s", STR_ARG(buf_str(&out)));
