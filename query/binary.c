@@ -240,20 +240,22 @@ row_empty(struct match *m, struct labels ls, bool histograms)
 struct row_pair {
     const double *many_v, *one_v;
     struct histogram *const *many_h, *const *one_h; /* NULL: floats only */
+    uint8_t *matched; /* per step; NULL: nobody asks */
 };
 
 /* One step where a histogram is involved, or a trim of floats. */
-static void
+static bool
 combine_step(struct match *m, const struct pair *p, size_t i, struct row *out)
 {
     const struct expr *e = m->e;
     struct pair_result r = binary_pair(e, p, m->ev->notes, m->arena);
     if (r.verdict == PAIR_NONE)
-        return;
+        return false;
     if (e->u.binary.return_bool)
         out->v[i] = r.verdict != PAIR_DROP;
     else if (r.verdict == PAIR_HISTOGRAM)
         out->h[i] = r.h;
+    return true;
 }
 
 static void
@@ -271,8 +273,17 @@ combine_histograms(struct match *m, const struct row_pair *x, struct row *out)
         struct pair p = {.l = x->many_v[i], .r = x->one_v[i], .hl = hm, .hr = ho};
         if (swap)
             p = (struct pair){.l = p.r, .r = p.l, .hl = ho, .hr = hm};
-        combine_step(m, &p, i, out);
+        if (combine_step(m, &p, i, out) && x->matched != NULL)
+            x->matched[i] = 1;
     }
+}
+
+/* Floats match whatever comes of it. */
+static void
+mark_matched(const struct match *m, const struct row_pair *x)
+{
+    for (size_t i = 0; i < m->steps; i++)
+        x->matched[i] |= !value_absent(x->many_v[i]) && !value_absent(x->one_v[i]);
 }
 
 /* Adds the row of one pair of rows to the results, unless it is empty. */
@@ -286,6 +297,8 @@ combine(struct match *m, const struct row_pair *x, struct labels ls, struct vec 
     struct row r = row_empty(m, ls, histograms);
     if (!trim)
         binary_floats(&f, swap ? x->one_v : x->many_v, swap ? x->many_v : x->one_v, r.v, m->steps);
+    if (!trim && x->matched != NULL)
+        mark_matched(m, x);
     if (histograms || trim)
         combine_histograms(m, x, &r);
     for (size_t i = 0; i < m->steps; i++)
@@ -293,18 +306,6 @@ combine(struct match *m, const struct row_pair *x, struct labels ls, struct vec 
             vec_add(m->arena, out, r);
             return;
         }
-}
-
-/* The steps of r in which no row of the other side's chain has a sample, as a row. */
-static bool
-unmatched(struct match *m, const struct row *r, const struct vec *others, const struct chains *c,
-          uint32_t sig, struct row *out)
-{
-    uint8_t *mask = ARENA_ZARRAY(m->arena, uint8_t, m->steps);
-    for (uint32_t k = c->first[sig]; k != CHAIN_END; k = c->next[k])
-        for (size_t i = 0; i < m->steps; i++)
-            mask[i] |= row_has(&others->v[k], i);
-    return masked(m, r, mask, false, out);
 }
 
 static const double *
@@ -317,13 +318,14 @@ constant(struct match *m, double v)
 }
 
 static void
-fill_one_side(struct match *m, const struct chains *ones, struct vec *out)
+fill_one_side(struct match *m, struct vec *out)
 {
     const double *fill = constant(m, m->fill_one);
+    const uint8_t *there = presence(m->arena, m->one, m->one_sig, m->sigs, m->steps);
     struct row part;
     for (size_t k = 0; k < m->many->n; k++) {
         const struct row *r = &m->many->v[k];
-        if (!unmatched(m, r, m->one, ones, m->many_sig[k], &part))
+        if (!masked(m, r, there + m->many_sig[k] * m->steps, false, &part))
             continue;
         struct row_pair x = {.many_v = part.v, .many_h = part.h, .one_v = fill};
         combine(m, &x, match_result_labels(m, r->labels, match_group_labels(m, r->labels)), out);
@@ -334,11 +336,10 @@ static void
 fill_many_side(struct match *m, struct vec *out)
 {
     const double *fill = constant(m, m->fill_many);
-    struct chains manys = chains(m->arena, m->many, m->many_sig, m->sigs);
     struct row part;
     for (size_t k = 0; k < m->one->n; k++) {
         const struct row *r = &m->one->v[k];
-        if (!unmatched(m, r, m->many, &manys, m->one_sig[k], &part))
+        if (!masked(m, r, m->matched + m->one_sig[k] * m->steps, false, &part))
             continue;
         struct row_pair x = {.many_v = fill, .one_v = part.v, .one_h = part.h};
         combine(m, &x, match_result_labels(m, match_group_labels(m, r->labels), r->labels), out);
@@ -351,6 +352,11 @@ static bool
 combine_all(struct match *m, struct vec *out, struct err *err)
 {
     struct chains ones = chains(m->arena, m->one, m->one_sig, m->sigs);
+    bool fills = m->has_fill_many || m->has_fill_one;
+    if (fills && !budget_room(m->ev->budget, m->sigs, 2 * m->steps, place_of(m->e), err))
+        return false;
+    if (m->has_fill_many)
+        m->matched = ARENA_ZARRAY(m->arena, uint8_t, m->sigs * m->steps + 1);
     for (size_t k = 0; k < m->many->n; k++) {
         const struct row *r = &m->many->v[k];
         if (k % ROWS_PER_POLL == 0 &&
@@ -360,11 +366,13 @@ combine_all(struct match *m, struct vec *out, struct err *err)
         for (uint32_t o = ones.first[m->many_sig[k]]; o != CHAIN_END; o = ones.next[o]) {
             const struct row *one = &m->one->v[o];
             struct row_pair x = {.many_v = r->v, .many_h = r->h, .one_v = one->v, .one_h = one->h};
+            if (m->has_fill_many)
+                x.matched = m->matched + m->many_sig[k] * m->steps;
             combine(m, &x, match_result_labels(m, r->labels, one->labels), out);
         }
     }
     if (m->has_fill_one)
-        fill_one_side(m, &ones, out);
+        fill_one_side(m, out);
     if (m->has_fill_many)
         fill_many_side(m, out);
     return true;

@@ -20,6 +20,7 @@ struct match {
     const uint32_t *many_sig, *one_sig;
     bool has_fill_many, has_fill_one; /* what stands in for a missing row of that side */
     double fill_many, fill_one;
+    uint8_t *matched;        /* [sig * steps + step]: pairs that count; with fill_many only */
 };
 struct chains {
     uint32_t *first, *next;
