@@ -18,3 +18,4 @@ libbase_a_SOURCES += base/pb.c base/pb.h
 libbase_a_SOURCES += base/regex.c base/regex_class.c base/regex_engine.c base/regex_expand.c base/regex_factor.c
 libbase_a_SOURCES += base/regex_shape.c base/regex_syntax.c base/regex_syntax_atom.c
 libbase_a_SOURCES += base/regex_translate.c base/regex_vm.c
+libbase_a_SOURCES += base/zone.c base/zone.h

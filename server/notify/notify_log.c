@@ -149,7 +149,8 @@ read_record(struct dec *d, const struct notify_log_reader *r, struct arena *a)
     uint8_t type = dec_u8(d);
 
     if (type == RECORD_ALERT) {
-        struct alert al = {.starts_ms = (int64_t)dec_u64_le(d), .ends_ms = (int64_t)dec_u64_le(d)};
+        struct alert al = {.starts_ms = (int64_t)dec_u64_le(d)};
+        al.ends_ms = (int64_t)dec_u64_le(d);
         int64_t updated_ms = (int64_t)dec_u64_le(d);
         al.generator_url = dec_uvarint_str(d);
         al.labels = read_labels(d, a);
