@@ -374,7 +374,8 @@ read_jobs(struct schema_reader *r, struct config *c, struct err *e)
     arena_grow(c->arena, &c->jobs, &c->jobs_cap, c->scrape_configs.n + 1, sizeof *c->jobs);
     for (size_t i = 0; i < c->scrape_configs.n; i++)
         c->jobs[c->jobs_n++] = c->scrape_configs.v[i];
-    for (size_t i = 0; i < c->scrape_config_files.n; i++)
+    const struct config_opts *o = r->opts;
+    for (size_t i = 0; !o->main_only && i < c->scrape_config_files.n; i++)
         if (!read_job_glob(r, c, c->scrape_config_files.v[i], e))
             return false;
     return true;
@@ -385,7 +386,7 @@ read_named_files(struct schema_reader *r, struct config *c, struct err *e)
 {
     const struct config_opts *o = r->opts;
     bool ok = true;
-    if (c->alerting.config_file.n > 0) {
+    if (c->alerting.config_file.n > 0 && !o->main_only) {
         char *path = mem_cstr(c->alerting.config_file);
         ok = config_notify_read(r, path, &c->alerting.notify, e);
         if (!ok)

@@ -52,6 +52,7 @@ struct config {
 
 struct config_opts {
     bool agent;                   /* refuses alerting, rule_files, remote_read */
+    bool main_only;               /* the files that it names are not read */
     bool protobuf_first;          /* features that make protobuf the default */
     bool extra_scrape_metrics;    /* feature: the default of that key */
     int64_t retention_ms;         /* of the flags, shown where the file says nothing */

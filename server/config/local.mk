@@ -7,3 +7,4 @@ libserver_a_SOURCES += server/config/schema_notify_check.c server/config/schema_
 libserver_a_SOURCES += server/config/schema_receiver_chat.c server/config/schema_receiver_complete.c server/config/am_matcher.c
 libserver_a_SOURCES += server/config/config.c server/config/config_paths.c server/config/config_util.c
 libserver_a_SOURCES += server/config/rule_file.c server/config/rule_lint.c
+libserver_a_SOURCES += server/config/target_file.c

@@ -453,7 +453,8 @@ rule_file_parse(const char *name, str text, const struct rule_file_opts *o, stru
         read_as(&report, f->arena, root, &schema_file, o->ignore_unknown_fields, &read);
         read_as(&report, f->arena, root, &schema_file_node, true, &again);
         const struct yaml_node *groups = key_node(root, "groups");
-        for (size_t g = 0; errors->n == 0 && g < read.groups.n; g++)
+        bool sound = errors->n == 0;
+        for (size_t g = 0; sound && g < read.groups.n; g++)
             check_group(&report, o, &read, g, item_at(groups, g));
         f->more_documents = has_second_document(text);
     }
