@@ -384,6 +384,12 @@ read_document(struct reader *r)
     if (r->event.type == YAML_STREAM_END_EVENT)
         return &node_new(r, YAML_NULL_NODE, NULL)->node;
     CHECK(r->event.type == YAML_DOCUMENT_START_EVENT);
+    /* libyaml has come to know %YAML 1.2; Go's packages have not. */
+    const yaml_version_directive_t *v = r->event.data.document_start.version_directive;
+    if (v != NULL && (v->major != 1 || v->minor != 1)) {
+        err_set(r->e, ERR_PARSE, "yaml: found incompatible YAML document");
+        return NULL;
+    }
     if (!next(r))
         return NULL;
     struct built *b = read_node(r);
