@@ -34,6 +34,18 @@ tests_fuzz_fuzz_parse_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_parse_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_parse_LDADD = $(FUZZ_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_regex
+tests_fuzz_fuzz_regex_SOURCES = tests/fuzz/fuzz_regex.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_regex_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_regex_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_regex_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_yaml
+tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/fuzz_yaml.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_yaml_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_yaml_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_yaml_LDADD = $(FUZZ_LIBS)
+
 if FUZZER
 EXTRA_PROGRAMS += $(FUZZ_TARGETS)
 else
