@@ -41,31 +41,56 @@ bare(const struct expr *e)
     return e;
 }
 
+/* A matcher that only takes series away from what others select.  Prometheus' index moves
+ * these behind the others, which shows in the labels of absent(). */
+static bool
+subtracts(const struct expr *sel, const struct matcher *m)
+{
+    bool must_be_set = false;
+
+    for (size_t i = 0; i < sel->u.selector.n; i++) {
+        const struct matcher *o = &sel->u.selector.m[i];
+        must_be_set |= str_eq(o->name, m->name) && !matcher_matches_empty(o);
+    }
+    bool refuses = m->type == MATCH_NE || m->type == MATCH_NRE;
+    return !must_be_set || (refuses && matcher_matches_empty(m));
+}
+
+struct absent {
+    struct labels_builder labels, seen;
+};
+
+static void
+absent_add(struct absent *x, const struct matcher *m)
+{
+    if (str_eq(m->name, LABEL_NAME))
+        return;
+    /* A name matched twice stays out, whatever the matchers say. */
+    if (m->type == MATCH_EQ && labels_builder_get(&x->seen, m->name).n == 0) {
+        labels_builder_set(&x->labels, m->name, m->value);
+        labels_builder_set(&x->seen, m->name, STRL("x"));
+    } else {
+        labels_builder_del(&x->labels, m->name);
+    }
+}
+
 struct labels
 fn_absent_labels(struct arena *a, const struct expr *arg)
 {
-    struct labels_builder b, seen;
+    struct absent x;
 
     arg = bare(arg);
     if (arg->type == EXPR_MATRIX)
         arg = arg->u.matrix.selector;
     if (arg->type != EXPR_SELECTOR)
         return LABELS_EMPTY;
-    labels_builder_init(&b, a, LABELS_EMPTY);
-    labels_builder_init(&seen, a, LABELS_EMPTY);
-    for (size_t i = 0; i < arg->u.selector.n; i++) {
-        const struct matcher *m = &arg->u.selector.m[i];
-        if (str_eq(m->name, LABEL_NAME))
-            continue;
-        /* A name matched twice stays out, whatever the matchers say. */
-        if (m->type == MATCH_EQ && labels_builder_get(&seen, m->name).n == 0) {
-            labels_builder_set(&b, m->name, m->value);
-            labels_builder_set(&seen, m->name, STRL("x"));
-        } else {
-            labels_builder_del(&b, m->name);
-        }
-    }
-    return labels_builder_done(&b);
+    labels_builder_init(&x.labels, a, LABELS_EMPTY);
+    labels_builder_init(&x.seen, a, LABELS_EMPTY);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < arg->u.selector.n; i++)
+            if (subtracts(arg, &arg->u.selector.m[i]) == (pass == 1))
+                absent_add(&x, &arg->u.selector.m[i]);
+    return labels_builder_done(&x.labels);
 }
 
 void
