@@ -332,7 +332,7 @@ main(void)
     tcase_add_loop_test(t, plan_examples, 0, (int)ARRAY_LEN(plans));
     tcase_add_test(t, ranges);
     tcase_add_test(t, superseded);
-    tcase_add_loop_test(t, random_merges, 0, 12);
+    tcase_add_loop_test(t, random_merges, 0, 9);
     tcase_add_test(t, identical_blocks);
     tcase_add_test(t, clean_tombstones);
     tcase_add_test(t, canceled);
