@@ -44,23 +44,69 @@ find_group(struct notifier *n, const struct route *r, struct labels ls)
     return NULL;
 }
 
-static struct group *
-new_group(struct notifier *n, struct plan *p, const struct route *r, struct labels ls)
+static bool
+contains(const uint64_t *v, size_t n, uint64_t x)
 {
-    struct group *g = MEM_NEW(struct group);
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (v[mid] < x)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < n && v[low] == x;
+}
+
+static char *
+group_key(const struct route *r, struct labels ls)
+{
     struct buf key = {0};
 
     buf_put(&key, r->key);
     buf_byte(&key, ':');
     labels_put(&key, ls);
+    char *text = mem_cstr(buf_str(&key));
+    buf_free(&key);
+    return text;
+}
+
+/* Was any integration of the receiver told that this alert fires? */
+static bool
+was_told(struct notifier *n, const struct plan *p, const struct route *r, str key, uint64_t fingerprint)
+{
+    for (size_t i = 0; i < p->targets_n; i++) {
+        const struct target *t = p->targets[i];
+        const struct sent_entry *e = t->receiver != r->receiver
+                                         ? NULL
+                                         : sent_find(&n->sent, key, t->receiver->name,
+                                                     str_of(config_receiver_kind_name(t->conf->kind)), t->conf->index);
+        if (e && contains(e->firing, e->firing_n, fingerprint))
+            return true;
+    }
+    return false;
+}
+
+/* A group for an alert.  One that is over already needs none, unless somebody was told of
+ * it (before a restart, say) and waits for the resolve. */
+static struct group *
+new_group(struct notifier *n, struct plan *p, const struct route *r, struct labels ls, const struct held_alert *a)
+{
+    char *key = group_key(r, ls);
+
+    if (held_resolved(a, clock_now_ms()) && !was_told(n, p, r, str_of(key), a->fingerprint)) {
+        mem_free(key);
+        return NULL;
+    }
+    struct group *g = MEM_NEW(struct group);
     g->plan = plan_ref(p);
     g->route = r;
     g->labels = labels_keep(ls);
-    g->key = mem_cstr(buf_str(&key));
+    g->key = key;
     g->next_ms = INT64_MAX;
     g->next = n->groups;
     n->groups = g;
-    buf_free(&key);
     return g;
 }
 
@@ -81,13 +127,11 @@ group_insert(struct notifier *n, struct plan *p, const struct route *r, struct h
     struct group *g = find_group(n, r, ls);
     int64_t now = clock_now_ms();
 
-    if (!g && held_resolved(a, now)) { /* over before anybody was told */
-        arena_free(&arena);
-        return;
-    }
     if (!g)
-        g = new_group(n, p, r, ls);
+        g = new_group(n, p, r, ls, a);
     arena_free(&arena);
+    if (!g)
+        return;
     size_t i = position(g, a->fingerprint);
     if (i < g->n && g->v[i]->fingerprint == a->fingerprint) {
         held_unref(&g->v[i]);
@@ -124,21 +168,6 @@ struct state {
     uint64_t *firing, *resolved;
     size_t firing_n, resolved_n;
 };
-
-static bool
-contains(const uint64_t *v, size_t n, uint64_t x)
-{
-    size_t low = 0, high = n;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (v[mid] < x)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < n && v[low] == x;
-}
 
 static bool
 subset(const uint64_t *v, size_t n, const uint64_t *of, size_t of_n)
