@@ -8,3 +8,6 @@ bench_bench_num_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
 EXTRA_PROGRAMS += bench/bench_block
 bench_bench_block_SOURCES = bench/bench_block.c
 bench_bench_block_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+EXTRA_PROGRAMS += bench/bench_fn
+bench_bench_fn_SOURCES = bench/bench_fn.c
+bench_bench_fn_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "model/kahan.h"
+#include "query/fn_lanes.h"
 #include "query/fn_priv.h"
 
 static struct row
@@ -218,34 +219,77 @@ fn_ts_of_min_over_time(const struct fn_call *fc, const struct column *in, struct
 
 /* --- variance --- */
 
-/* Welford's updates, each sum compensated. */
-static double
-variance_of(const double *f, size_t n)
-{
-    double mean = 0, c_mean = 0, aux = 0, c_aux = 0;
+/* Welford's updates, each sum compensated: sums of the first k samples. */
+struct welford {
+    struct kahan mean, aux;
+};
 
-    for (size_t k = 0; k < n; k++) {
-        double delta = f[k] - (mean + c_mean);
-        kahan_inc(delta / (double)(k + 1), &mean, &c_mean);
-        kahan_inc(delta * (f[k] - (mean + c_mean)), &aux, &c_aux);
+static void
+welford_add(struct welford *w, double f, size_t count)
+{
+    double delta = f - (w->mean.sum + w->mean.c);
+    kahan_add(&w->mean, delta / (double)count);
+    kahan_add(&w->aux, delta * (f - (w->mean.sum + w->mean.c)));
+}
+
+static double
+variance_of(struct welford w, const double *f, size_t from, size_t n)
+{
+    for (size_t k = from; k < n; k++)
+        welford_add(&w, f[k], k + 1);
+    return (w.aux.sum + w.aux.c) / (double)n;
+}
+
+static void
+variances_abreast(const struct fn_split *s, const struct lanes_windows *w, double *out)
+{
+    struct lanes_kahan mean = {.sum = lanes_all(0)}, aux = mean;
+
+    for (size_t k = 0; k < w->common; k++) {
+        struct lanes f = lanes_load(s->f, w->lo, k), delta, part;
+        double count = (double)(k + 1);
+        for (size_t i = 0; i < LANES / 2; i++) {
+            delta.v[i] = f.v[i] - (mean.sum.v[i] + mean.c.v[i]);
+            part.v[i] = delta.v[i] / count;
+        }
+        lanes_add(&mean, part);
+        for (size_t i = 0; i < LANES / 2; i++)
+            part.v[i] = delta.v[i] * (f.v[i] - (mean.sum.v[i] + mean.c.v[i]));
+        lanes_add(&aux, part);
     }
-    return (aux + c_aux) / (double)n;
+    for (size_t j = 0; j < LANES; j++) {
+        struct welford sums = {{lanes_get(&mean.sum, j), lanes_get(&mean.c, j)},
+                               {lanes_get(&aux.sum, j), lanes_get(&aux.c, j)}};
+        size_t from = w->common;
+        if (!isfinite(sums.mean.sum + sums.mean.c + sums.aux.sum + sums.aux.c)) {
+            sums = (struct welford){{0, 0}, {0, 0}};
+            from = 0;
+        }
+        out[w->step[j]] = variance_of(sums, s->f + w->lo[j], from, w->len[j]);
+    }
 }
 
 static void
 variance(const struct fn_call *fc, const struct column *in, bool root, struct row *out)
 {
+    static const struct welford zero;
+    struct lanes_windows group = {.n = 0};
     struct fn_split s;
 
     *out = start(fc);
     fn_split_init(&s, fc, in);
     for (size_t i = 0; i < fc->grid->steps; i++) {
         struct fn_window w = fn_split_window(&s, i);
-        if (w.f_lo == w.f_hi)
-            continue;
-        double v = variance_of(s.f + w.f_lo, w.f_hi - w.f_lo);
-        out->v[i] = root ? sqrt(v) : v;
+        if (w.f_lo != w.f_hi && lanes_full(&group, i, &w)) {
+            variances_abreast(&s, &group, out->v);
+            group.n = 0;
+        }
     }
+    for (size_t j = 0; j < group.n; j++)
+        out->v[group.step[j]] = variance_of(zero, s.f + group.lo[j], 0, group.len[j]);
+    for (size_t i = 0; root && i < fc->grid->steps; i++)
+        if (!value_absent(out->v[i]))
+            out->v[i] = sqrt(out->v[i]);
     say_ignored(fc, &s);
 }
 

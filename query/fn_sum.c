@@ -4,38 +4,8 @@
 #include <math.h>
 
 #include "model/kahan.h"
+#include "query/fn_lanes.h"
 #include "query/fn_priv.h"
-
-/* Four windows abreast: their sums do not depend on each other, so the latency of one
- * addition hides behind the others. */
-#define LANES 4
-typedef double lanes __attribute__((vector_size(8 * LANES)));
-typedef int64_t lane_bits __attribute__((vector_size(8 * LANES)));
-
-struct sums {
-    double sum[LANES], c[LANES];
-};
-
-#define LANE_ABS(v) ((lanes)((lane_bits)(v)&INT64_MAX))
-
-/* Sums n samples from each p[]; sums that leave the finite numbers are not right. */
-static void
-sum_abreast(const double *const p[LANES], size_t n, struct sums *out)
-{
-    lanes s = {p[0][0], p[1][0], p[2][0], p[3][0]}, c = {0};
-
-    for (size_t k = 1; k < n; k++) {
-        lanes x = {p[0][k], p[1][k], p[2][k], p[3][k]};
-        lanes t = s + x;
-        lane_bits big = LANE_ABS(s) >= LANE_ABS(x);
-        lanes hi = (lanes)((big & (lane_bits)s) | (~big & (lane_bits)x));
-        lanes lo = (lanes)((big & (lane_bits)x) | (~big & (lane_bits)s));
-        c += (hi - t) + lo;
-        s = t;
-    }
-    memcpy(out->sum, &s, sizeof(s));
-    memcpy(out->c, &c, sizeof(c));
-}
 
 /* Goes on with samples n0 … n - 1 of one window. */
 static void
@@ -96,22 +66,20 @@ finish_mean(const double *p, size_t n, double sum, double c)
 typedef double finish_fn(const double *p, size_t n, double sum, double c);
 
 static void
-windows_abreast(const struct fn_split *s, const size_t step[LANES], finish_fn *finish, double *out)
+windows_abreast(const struct fn_split *s, const struct lanes_windows *w, finish_fn *finish,
+                double *out)
 {
-    const double *p[LANES];
-    size_t n[LANES], common = SIZE_MAX;
-    struct sums sums;
+    struct lanes_kahan k = {.sum = lanes_load(s->f, w->lo, 0)};
 
+    for (size_t i = 1; i < w->common; i++)
+        lanes_add(&k, lanes_load(s->f, w->lo, i));
     for (size_t j = 0; j < LANES; j++) {
-        struct fn_window w = fn_split_window(s, step[j]);
-        p[j] = s->f + w.f_lo;
-        n[j] = w.f_hi - w.f_lo;
-        common = MIN(common, n[j]);
-    }
-    sum_abreast(p, common, &sums);
-    for (size_t j = 0; j < LANES; j++) {
-        sum_rest(p[j], common, n[j], &sums.sum[j], &sums.c[j]);
-        out[step[j]] = finish(p[j], n[j], sums.sum[j], sums.c[j]);
+        const double *p = s->f + w->lo[j];
+        double sum = lanes_get(&k.sum, j), c = lanes_get(&k.c, j);
+        sum_rest(p, w->common, w->len[j], &sum, &c);
+        if (!isfinite(c)) /* an overflow on the way: anew, with care */
+            sum = NAN;
+        out[w->step[j]] = finish(p, w->len[j], sum, c);
     }
 }
 
@@ -199,7 +167,7 @@ static void
 sum_floats(const struct fn_call *fc, const struct fn_split *s, finish_fn *finish, struct row *out)
 {
     double *prefix = exact_prefix(s, fc->scratch);
-    size_t step[LANES], n = 0;
+    struct lanes_windows group = {.n = 0};
 
     for (size_t i = 0; i < fc->grid->steps; i++) {
         struct fn_window w = fn_split_window(s, i);
@@ -209,14 +177,13 @@ sum_floats(const struct fn_call *fc, const struct fn_split *s, finish_fn *finish
             out->v[i] = finish(s->f + w.f_lo, w.f_hi - w.f_lo, prefix[w.f_hi] - prefix[w.f_lo], 0);
             continue;
         }
-        step[n++] = i;
-        if (n == LANES) {
-            windows_abreast(s, step, finish, out->v);
-            n = 0;
+        if (lanes_full(&group, i, &w)) {
+            windows_abreast(s, &group, finish, out->v);
+            group.n = 0;
         }
     }
-    for (size_t j = 0; j < n; j++)
-        window_alone(s, step[j], finish, out->v);
+    for (size_t j = 0; j < group.n; j++)
+        window_alone(s, group.step[j], finish, out->v);
 }
 
 static void
