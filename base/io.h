@@ -57,6 +57,8 @@ bool io_lock(struct io_file **out, const char *path, struct err *e) MUST_USE;
 /* Read-only mappings of sealed files.  Reading through a mapping whose file was
  * truncated behind us raises SIGBUS; io_map_guard turns that into an error:
  *     if (!io_map_guard_run(fn, arg)) → ERR_IO
+ * Outside a guard the lost page reads as zeros from then on: right for text that was
+ * checked when it was handed out, wrong for anything not checked yet.
  * fn must take no locks and allocate nothing outside an arena owned by the caller. */
 struct io_map {
     const uint8_t *p;

@@ -11,7 +11,8 @@
  *
  * LIFETIME.  Refcounted; holders are the database's list, each open view, a compaction.
  * block_open gives one reference.  Label strings point into the map and live as long as
- * the reference.  The folder may be removed while references live.
+ * the reference.  The folder may be removed while references live.  If a file shrinks
+ * underneath, calls fail with ERR_IO and strings handed out before read as zeros.
  *
  * THREADS.  All reading functions may run in parallel and take no lock, but for a short
  * one around the pointer to the tombstones while there are any.

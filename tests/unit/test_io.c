@@ -351,6 +351,11 @@ START_TEST(test_map_guard)
     ck_assert(r.inner_failed);
     must(io_truncate(f, 65536, &e), &e);
     ck_assert(io_map_guard_run(sum_bytes, &r));
+    /* Without a guard what is lost reads as zeros. */
+    must(io_pwrite(f, STRL("x"), 50000, &e), &e);
+    ck_assert_uint_eq(map.p[50000], 'x');
+    must(io_truncate(f, 4096, &e), &e);
+    ck_assert_uint_eq(map.p[50000], 0);
     io_map_close(&map);
     io_close(&f);
 }
