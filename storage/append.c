@@ -268,18 +268,19 @@ append_labels_of(struct append *a, series_id id, struct arena *arena)
     return ls;
 }
 
-/* REQUIRES the gate, shared. */
+/* slot_or_none is slot + 1, or 0.  REQUIRES the gate, shared. */
 static enum append_verdict
-append_judge_stored(struct head *h, uint32_t slot, int64_t t, double v, const struct histogram *hist)
+append_judge_stored(struct head *h, uint32_t slot_or_none, int64_t t, double v,
+                    const struct histogram *hist)
 {
-    const struct series *s = series_hot(&h->series, slot);
+    const struct series *s = slot_or_none ? series_hot(&h->series, slot_or_none - 1) : NULL;
     int64_t oldest = head_oldest_allowed(h);
-    bool has = s->flags & SERIES_HAS_SAMPLE;
+    bool has = s && s->flags & SERIES_HAS_SAMPLE;
 
     if (t >= oldest && (!has || t > s->x.t))
         return APPEND_ACCEPTED;
     if (t >= oldest && t == s->x.t)
-        return head_newest_is(h, slot, v, hist) ? APPEND_ACCEPTED : APPEND_DUPLICATE;
+        return head_newest_is(h, slot_or_none - 1, v, hist) ? APPEND_ACCEPTED : APPEND_DUPLICATE;
     if (h->ooo_ms > 0)
         return t >= h->maxt - h->ooo_ms ? APPEND_ACCEPTED : APPEND_TOO_OLD;
     return t < oldest ? APPEND_OUT_OF_BOUNDS : APPEND_OUT_OF_ORDER;
@@ -289,12 +290,13 @@ enum append_verdict
 append_judge(struct append *a, series_id id, int64_t t, double v, const struct histogram *hist)
 {
     struct head *h = &a->db->head;
-    enum append_verdict verdict = APPEND_ACCEPTED;
+    uint32_t slot_or_none = 0;
 
     append_begin(a);
     rwlock_read(&h->gate);
     if (id && series_revive(&h->series, id))
-        verdict = append_judge_stored(h, series_slot(&h->series, id), t, v, hist);
+        slot_or_none = series_slot(&h->series, id) + 1;
+    enum append_verdict verdict = append_judge_stored(h, slot_or_none, t, v, hist);
     rwlock_unlock(&h->gate);
     return verdict;
 }

@@ -69,8 +69,8 @@ void append_rollback(struct append *a);
 struct labels append_labels_of(struct append *a, series_id id, struct arena *arena);
 
 /* What commit would say now if this sample were all of the batch (hist NULL: a float). A
- * scrape has to know before it commits whether a series counts as added.  ACCEPTED for an
- * id whose series is gone. */
+ * scrape has to know before it commits whether a series counts as added.  id 0, or of a
+ * series that is gone: a series without samples. */
 enum append_verdict append_judge(struct append *a, series_id id, int64_t t, double v,
                                  const struct histogram *hist);
 /* True if the series lives and has no sample at t or later, stored: where a stale marker

@@ -512,15 +512,18 @@ expo_next(struct expo *x, struct err *e)
     }
 }
 
-enum expo_entry
-expo_take_series(struct expo *x, size_t series_bytes, struct err *e)
+size_t
+expo_plain_value(str s, double *v)
 {
-    begin_entry(x);
-    DCHECK(x->at + series_bytes <= x->page.n);
-    x->series = STR(x->page.p + x->at, series_bytes);
-    x->at += series_bytes;
-    x->state = STATE_VALUE;
-    return read_tail(x, expo_lex(x), e);
+    size_t n = 0;
+
+    while (n < s.n && s.p[n] > ' ')
+        n++;
+    if (n == 0 || n >= s.n || s.p[n] != '\n' || !num_parse_sample(STR(s.p, n), v))
+        return 0;
+    if (UNLIKELY(isnan(*v)))
+        *v = f64_from_bits(NORMAL_NAN_BITS);
+    return n + 1;
 }
 
 void

@@ -10,8 +10,8 @@
  *     while ((entry = expo_next(&x, &e)) != EXPO_END) …
  *
  * FAST PATH.  The scrape cache knows what the next line should begin with.  It looks at
- * expo_rest, and if the line does begin so, calls expo_take_series with the length of the
- * series text: only value, timestamp and exemplar are parsed.
+ * expo_rest, and if the line does begin so, reads no more than the value behind it
+ * (expo_plain_value) and skips the line.
  */
 #pragma once
 #include "base/arena.h"
@@ -71,11 +71,10 @@ expo_rest(const struct expo *x)
 {
     return str_from(x->page, x->at);
 }
-/* Reads a line whose series text, of series_bytes, the caller has recognised; SERIES or
- * ERROR.  name and labels are not set. */
-enum expo_entry expo_take_series(struct expo *x, size_t series_bytes, struct err *e);
-/* Skips a whole line (newline included) that the caller has recognised as a TYPE, HELP,
- * UNIT or comment line. */
+/* The value at the start of s if nothing but a newline follows it: the bytes of both, or 0.
+ * What both formats read alike; anything odd is 0. */
+size_t expo_plain_value(str s, double *v);
+/* Skips a whole line (newline included) that the caller has recognised. */
 void expo_skip(struct expo *x, size_t line_bytes);
 
 /* The labels of the current series with __name__, unescaped, le and quantile normalised,

@@ -1,2 +1,7 @@
 libserver_a_SOURCES += \
 	server/scrape/exposition.c server/scrape/exposition_lex.c
+libserver_a_SOURCES += \
+	server/scrape/target.c server/scrape/cache.c server/scrape/metadata.c
+libserver_a_SOURCES += \
+	server/scrape/page.c server/scrape/page_format.c server/scrape/page_labels.c \
+	server/scrape/page_text.c
