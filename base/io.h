@@ -33,10 +33,11 @@ bool io_read_file(const char *path, size_t max, struct buf *out, struct err *e) 
 bool io_replace(const char *path, str data, struct err *e) MUST_USE;
 
 /* Directories and names. */
-bool io_mkdir_all(const char *path, struct err *e) MUST_USE;
+bool io_mkdir_all(const char *path, struct err *e) MUST_USE; /* the new names are durable */
 bool io_rename(const char *from, const char *to, struct err *e) MUST_USE;
 bool io_unlink(const char *path, struct err *e) MUST_USE;
 bool io_link(const char *from, const char *to, struct err *e) MUST_USE;
+/* Follows no links; a path that is not there is done already. */
 bool io_remove_tree(const char *path, struct err *e) MUST_USE;
 bool io_sync_dir(const char *path, struct err *e) MUST_USE;
 struct io_entry {
@@ -48,6 +49,7 @@ struct io_entry {
 bool io_list(const char *dir, struct io_entry **out, size_t *n, struct err *e) MUST_USE;
 void io_list_free(struct io_entry **list, size_t n);
 bool io_exists(const char *path);
+/* Patterns of Go's path/filepath: * ? [a-z] [^a-z] and backslash; * takes a leading dot. */
 bool io_glob(const char *pattern, char ***out, size_t *n, struct err *e) MUST_USE; /* io_glob_free */
 void io_glob_free(char ***paths, size_t n);
 bool io_free_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes, struct err *e) MUST_USE;

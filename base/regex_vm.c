@@ -497,7 +497,7 @@ regex_vm_run(const struct regex_vm *vm, str s, size_t from, size_t *at, size_t g
     CHECK(from <= s.n);
     size_t slots = at == NULL ? 0 : 2 * MIN(groups, vm->groups);
     size_t n = vm->n;
-    struct scratch *sc = scratch_get(4 * n, 2 * (n + 1) * slots);
+    struct scratch *sc = scratch_get(4 * n, 2 * (n + 1) * slots + 1);
     struct run r = {.vm = vm, .s = s, .slots = slots, .walk = sc->walk, .walk_cap = sc->walk_cap};
     r.now = (struct threads){sc->numbers, sc->numbers + n, sc->offsets, 0};
     r.next = (struct threads){sc->numbers + 2 * n, sc->numbers + 3 * n, sc->offsets + n * slots, 0};

@@ -22,13 +22,15 @@ void inbox_free(struct inbox **b); /* must be empty */
 bool inbox_post(struct inbox *b, void *item);
 /* Posts in any case: drops and returns the oldest item when full, else NULL. */
 void *inbox_post_drop_oldest(struct inbox *b, void *item);
-/* NULL when nothing came within timeout_ms (<0: for ever) or when closed and empty. */
+/* NULL when nothing came within timeout_ms (<0: for ever; real time, whatever the clock
+ * of tests says) or when closed and empty.  Items are never NULL. */
 void *inbox_take(struct inbox *b, int64_t timeout_ms);
 void inbox_close(struct inbox *b);
 size_t inbox_count(struct inbox *b);
 
 /* Runs fn(arg, i) for i in 0..n-1 over the pool's workers and the caller; returns when
- * all are done.  Work is handed out in index order, one at a time. */
+ * all are done.  Work is handed out in index order, one at a time.  Several callers may use
+ * a pool at once, and fn may call pool_for on it again: a caller always works on its own. */
 struct pool;
 bool pool_new(struct pool **out, const char *name, unsigned workers, struct err *e) MUST_USE;
 void pool_free(struct pool **p);
