@@ -2,36 +2,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
-#include "storage/db.h"
-
-/* A commit loads records ahead of the one it works on: they lie all over the head. */
-#define PREFETCH 8
-
-struct append_exemplar {
-    series_id id;
-    struct labels labels; /* in the arena */
-    int64_t t;
-    double v;
-};
-struct append {
-    unsigned magic;
-#define APPEND_MAGIC 0xa99e4d01u
-    struct tsdb *db;
-    struct pin pin;       /* held while the batch has ids */
-    struct arena *arena;  /* histograms and exemplars */
-    /* columns, n of each */
-    size_t n, cap;
-    uint32_t *ids;
-    int64_t *t;
-    double *v;
-    int64_t *st;          /* NULL until a sample has one */
-    struct histogram **h; /* NULL until a sample is one */
-    uint8_t *verdict;
-    uint32_t *created;    /* ids made by this batch, ascending */
-    size_t created_n, created_cap;
-    struct append_exemplar *exemplars;
-    size_t exemplars_n, exemplars_cap;
-};
+#include "storage/append_priv.h"
 
 struct append *
 append_new(struct tsdb *db)
@@ -44,8 +15,7 @@ append_new(struct tsdb *db)
     return a;
 }
 
-/* Ready for the next batch. */
-static void
+void
 append_reset(struct append *a)
 {
     a->n = a->exemplars_n = 0;
@@ -163,7 +133,6 @@ append_grow(struct append *a)
     a->ids = mem_realloc(a->ids, a->cap * sizeof(*a->ids));
     a->t = mem_realloc(a->t, a->cap * sizeof(*a->t));
     a->v = mem_realloc(a->v, a->cap * sizeof(*a->v));
-    a->verdict = mem_realloc(a->verdict, a->cap);
     if (a->st) {
         a->st = mem_realloc(a->st, a->cap * sizeof(*a->st));
         memset(a->st + was, 0, (a->cap - was) * sizeof(*a->st));
@@ -327,113 +296,3 @@ append_oldest_allowed_ms(struct append *a)
     return t;
 }
 
-static enum append_verdict
-append_verdict_of(enum head_verdict v)
-{
-    switch (v) {
-    case HEAD_STORED:
-    case HEAD_LATE:
-    case HEAD_SAME:
-        return APPEND_ACCEPTED;
-    case HEAD_DUPLICATE:
-        return APPEND_DUPLICATE;
-    case HEAD_OUT_OF_ORDER:
-        return APPEND_OUT_OF_ORDER;
-    case HEAD_OUT_OF_BOUNDS:
-        return APPEND_OUT_OF_BOUNDS;
-    case HEAD_TOO_OLD:
-        return APPEND_TOO_OLD;
-    }
-    UNREACHABLE();
-}
-
-/* What commit would say to each sample, changing nothing: the newest sample of a series
- * may be one of this batch, so those seen are kept in a small table. */
-static bool
-append_dry_run(struct append *a)
-{
-    struct head *h = &a->db->head;
-    size_t mask = 15;
-    while (mask < a->n * 2)
-        mask = mask * 2 + 1;
-    uint32_t *newest = ARENA_ZARRAY(a->arena, uint32_t, mask + 1); /* index + 1 */
-    bool all = true;
-    for (size_t i = 0; i < a->n; i++) {
-        uint32_t slot = series_slot(&h->series, a->ids[i]);
-        const struct series *s = series_hot(&h->series, slot);
-        size_t at = (a->ids[i] * 0x9e3779b1u) & mask;
-        while (newest[at] && a->ids[newest[at] - 1] != a->ids[i])
-            at = (at + 1) & mask;
-        size_t seen = newest[at];
-        struct histogram *hist = a->h ? a->h[i] : NULL;
-        bool has = seen || s->flags & SERIES_HAS_SAMPLE;
-        enum head_verdict v =
-            head_judge(h, has, seen ? a->t[seen - 1] : s->x.t, a->t[i]);
-        if (v == HEAD_STORED) {
-            newest[at] = (uint32_t)i + 1;
-        } else if (v == HEAD_SAME) {
-            struct histogram *other = seen && a->h ? a->h[seen - 1] : NULL;
-            bool same = !seen ? head_newest_is(h, slot, a->v[i], hist)
-                        : hist && other
-                            ? hist->integer == other->integer && histogram_equal(hist, other)
-                            : !hist && !other && f64_bits(a->v[i]) == f64_bits(a->v[seen - 1]);
-            v = same ? HEAD_SAME : HEAD_DUPLICATE;
-        }
-        all = all && head_accepts(v);
-        a->verdict[i] = append_verdict_of(v);
-    }
-    return all;
-}
-
-static void
-append_apply(struct append *a)
-{
-    struct head *h = &a->db->head;
-    struct series_table *table = &h->series;
-    for (size_t i = 0; i < a->n; i++) {
-        if (i + PREFETCH < a->n)
-            __builtin_prefetch(series_hot(table, series_slot(table, a->ids[i + PREFETCH])), 1);
-        uint32_t slot = series_slot(table, a->ids[i]);
-        int64_t st = a->st ? a->st[i] : 0;
-        enum head_verdict v =
-            a->h && a->h[i] ? head_append_histogram(h, slot, st, a->t[i], a->h[i])
-                            : head_append_float(h, slot, st, a->t[i], a->v[i]);
-        a->verdict[i] = append_verdict_of(v);
-    }
-}
-
-static void
-append_count_verdicts(const struct append *a, struct append_result *out)
-{
-    size_t count[APPEND_TOO_OLD + 1] = {0};
-    for (size_t i = 0; i < a->n; i++)
-        count[a->verdict[i]]++;
-    *out = (struct append_result){.accepted = count[APPEND_ACCEPTED],
-                                  .duplicate = count[APPEND_DUPLICATE],
-                                  .out_of_order = count[APPEND_OUT_OF_ORDER],
-                                  .out_of_bounds = count[APPEND_OUT_OF_BOUNDS],
-                                  .too_old = count[APPEND_TOO_OLD]};
-    if (out->accepted < a->n)
-        out->verdict = a->verdict;
-}
-
-bool
-append_commit(struct append *a, enum append_durability how, bool all_or_nothing,
-              struct append_result *out, struct err *e)
-{
-    CHECK_MAGIC(a, APPEND_MAGIC);
-    (void)how;
-    (void)e;
-    struct head *h = &a->db->head;
-    *out = (struct append_result){0};
-    if (a->n) {
-        rwlock_write(&h->gate);
-        head_begin(h, a->t[0]);
-        if (!all_or_nothing || append_dry_run(a))
-            append_apply(a);
-        rwlock_unlock(&h->gate);
-        append_count_verdicts(a, out);
-    }
-    append_reset(a);
-    return true;
-}

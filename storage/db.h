@@ -1,15 +1,31 @@
-/* db.h - the inside of struct tsdb, for tsdb.c, append.c and select.c.
+/* db.h - the inside of struct tsdb, for the files that carry it out: tsdb.c (open, close),
+ * append.c, select.c, blocks.c (the list of blocks), compactor.c (maintenance), delete.c.
+ *
+ * FOLDER
+ *   <dir>/lock              flock of the process that has it open
+ *   <dir>/01J…/             blocks (Prometheus' format)
+ *   <dir>/head/             checkpoint.*, wal/, chunks/
+ *   <dir>/quarantine/       damaged bytes, for somebody to look at
+ *   <dir>/snapshots/
  *
  * LISTS THAT READERS SHARE.  The blocks are an immutable, refcounted list; a view takes a
  * reference under the gate.  Whoever changes the list builds a new one and swaps it under
  * the gate, exclusively, in the same moment in which the head moves its min_valid: so a
  * sample is seen in the head or in its block, never in neither.
+ *
+ * MAINTENANCE.  All that changes blocks, collects series or writes checkpoints holds the
+ * `maintain` lock; it is taken by the compactor's thread and by admin calls, held across
+ * I/O, and no query or commit ever takes it.
  */
 #pragma once
+#include "base/io.h"
+#include "base/thread.h"
 #include "storage/append.h"
 #include "storage/block.h"
+#include "storage/exemplar.h"
 #include "storage/head.h"
 #include "storage/tsdb.h"
+#include "storage/wal.h"
 
 struct block_list {
     atomic_uint refs;
@@ -20,13 +36,56 @@ struct block_list {
 struct tsdb {
     unsigned magic;
 #define TSDB_MAGIC 0x75db1e57u
-    struct tsdb_opts opts;     /* under the gate, where tsdb_reconfigure may change it */
-    char *dir;                 /* NULL: memory only */
+    /* fixed after open */
+    char *dir;      /* NULL: memory only */
+    char *head_dir;
+    struct io_file *lock;
+    struct wal *wal; /* NULL: memory only or read-only */
+    struct exemplar_ring *exemplars;
+    struct thread *compactor;
+    /* under the gate */
+    struct tsdb_opts opts;
     struct head head;
-    struct block_list *blocks; /* under the gate */
-    atomic_bool memory_full;   /* near memory_limit_bytes */
+    struct block_list *blocks;
+    /* atomic */
+    atomic_bool memory_full; /* near memory_limit_bytes */
+    atomic_bool cancel;      /* closing: end what takes long */
+    atomic_ulong corruptions;
+    /* under maintain */
+    struct mutex maintain;
+    uint64_t checkpoint_seq;    /* next record when the last checkpoint was written */
+    int64_t checkpoint_at_ms;
+    uint64_t checkpoint_bytes;  /* written to the log by then */
+    uint64_t doomed_stamp;      /* series marked at this moment wait in `doomed` */
+    uint32_t *doomed;
+    size_t doomed_n;
+    /* under wake_mu */
+    struct mutex wake_mu;
+    struct cond wake;
+    bool stop;
 };
 
 struct block_list *block_list_new(size_t n);
 struct block_list *block_list_ref(struct block_list *l);
 void block_list_unref(struct block_list **l);
+/* The list of the moment, with a reference. */
+struct block_list *tsdb_block_list(struct tsdb *db);
+
+/* A fresh head in place of one that recovery could not fill. */
+bool tsdb_head_renew(struct tsdb *db, struct err *e) MUST_USE;
+/* Whether a batch may be committed now. */
+bool tsdb_accepts(struct tsdb *db, struct err *e) MUST_USE;
+
+/* blocks.c; REQUIRE maintain. */
+/* Opens what is new in the folder, drops what is superseded or beyond retention, swaps the
+ * list.  Blocks that cannot be opened are left where they are, logged and counted. */
+bool blocks_reload(struct tsdb *db, struct err *e) MUST_USE;
+/* As blocks_reload, and closes the head before min_valid in the same moment. */
+bool blocks_reload_and_close(struct tsdb *db, int64_t min_valid, struct err *e) MUST_USE;
+/* The end of what in-order blocks cover; INT64_MIN if there are none. */
+int64_t blocks_end(const struct block_list *l);
+/* Removes folders that a crash left half-made. */
+void blocks_clean_folder(struct tsdb *db);
+
+/* compactor.c */
+void compactor_run(void *db);

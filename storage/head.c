@@ -20,7 +20,7 @@ head_init(struct head *h, const struct head_opts *o, struct err *e)
     pins_init(&h->pins);
     series_table_init(&h->series);
     h->tombstones = tombstones_new();
-    if (head_file_open(&h->file, o->chunk_dir, &h->gate, e))
+    if (head_file_open(&h->file, o->chunk_dir, o->read_only, &h->gate, e))
         return true;
     head_fini(h);
     return false;
@@ -314,13 +314,24 @@ head_put_late(struct head *h, uint32_t slot, struct ooo_sample sample)
     return HEAD_LATE;
 }
 
+static bool
+head_holds_histograms(const struct series *s)
+{
+    return s->encoding == CHUNK_HISTOGRAM || s->encoding == CHUNK_FLOAT_HISTOGRAM;
+}
+
+/* A stale marker takes the type of what it ends, as in Prometheus. */
+static struct histogram
+head_stale_histogram(const struct series *s)
+{
+    return (struct histogram){.integer = s->encoding == CHUNK_HISTOGRAM, .sum = value_stale()};
+}
+
 /* The newest in-order sample, when it is a histogram. */
 static struct histogram *
 head_newest_histogram(struct head *h, uint32_t slot, struct arena *a)
 {
     struct series *s = series_hot(&h->series, slot);
-    if (s->encoding != CHUNK_HISTOGRAM && s->encoding != CHUNK_FLOAT_HISTOGRAM)
-        return NULL;
     struct column c = {0};
     struct err e;
     bool ok = chunk_decode((enum chunk_encoding)s->encoding, chunk_histogram_data(s->extra->hist),
@@ -333,7 +344,7 @@ bool
 head_newest_is(struct head *h, uint32_t slot, double v, const struct histogram *hist)
 {
     struct series *s = series_hot(&h->series, slot);
-    bool is_float = s->encoding != CHUNK_HISTOGRAM && s->encoding != CHUNK_FLOAT_HISTOGRAM;
+    bool is_float = !head_holds_histograms(s);
     if (hist == NULL)
         return is_float && s->x.value == f64_bits(v);
     if (is_float)
@@ -349,10 +360,8 @@ enum head_verdict
 head_append_float(struct head *h, uint32_t slot, int64_t st, int64_t t, double v)
 {
     struct series *s = series_hot(&h->series, slot);
-    if (UNLIKELY(value_is_stale(v)) && (s->encoding == CHUNK_HISTOGRAM ||
-                                        s->encoding == CHUNK_FLOAT_HISTOGRAM)) {
-        /* The marker takes the type of what it ends, as in Prometheus. */
-        struct histogram stale = {.integer = s->encoding == CHUNK_HISTOGRAM, .sum = v};
+    if (UNLIKELY(value_is_stale(v)) && head_holds_histograms(s)) {
+        struct histogram stale = head_stale_histogram(s);
         return head_append_histogram(h, slot, st, t, &stale);
     }
     enum head_verdict verdict = head_judge(h, s->flags & SERIES_HAS_SAMPLE, s->x.t, t);
@@ -385,7 +394,10 @@ void
 head_replay_float(struct head *h, uint32_t slot, bool late, int64_t st, int64_t t, double v)
 {
     struct series *s = series_hot(&h->series, slot);
-    if (late)
+    if (UNLIKELY(value_is_stale(v)) && head_holds_histograms(s)) {
+        struct histogram stale = head_stale_histogram(s);
+        head_replay_histogram(h, slot, late, st, t, &stale);
+    } else if (late)
         head_put_late(h, slot, (struct ooo_sample){.t = t, .st = st, .v = v});
     else if (!(s->flags & SERIES_HAS_SAMPLE) || t > s->x.t)
         head_put_float(h, slot, st, t, v);

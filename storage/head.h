@@ -48,6 +48,7 @@ struct head {
     int64_t mint, maxt;            /* of all samples; INT64_MAX, INT64_MIN when empty */
     int64_t min_valid;             /* before this is closed */
     int64_t ooo_mint;              /* oldest late sample not yet in a block */
+    uint64_t late_floor;           /* late chunks before this reference are in blocks */
     int64_t batch_oldest;          /* bounds of the commit going on */
     int64_t batch_maxt;
     uint64_t chunks;               /* open and sealed */
@@ -58,6 +59,7 @@ struct head {
 
 struct head_opts {
     const char *chunk_dir; /* NULL: memory only */
+    bool read_only;        /* never write to chunk_dir */
     int64_t block_ms;
     int64_t ooo_ms;
     bool bounded;

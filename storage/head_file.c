@@ -38,6 +38,7 @@ struct head_map {
 };
 struct head_file {
     char *dir; /* NULL: memory only */
+    bool read_only;
     struct rwlock *gate;
     /* under the gate */
     struct head_map *map;
@@ -48,10 +49,10 @@ struct head_file {
     struct page **waiting;
     size_t waiting_n, waiting_cap;
     uint32_t purge_below; /* file number */
-    /* the writer's */
+    /* under io */
+    struct mutex io;
     struct segment **segments;
     size_t segments_n, segments_cap;
-    atomic_uint files;
 };
 
 static uint32_t
@@ -131,16 +132,19 @@ head_file_remap(struct head_file *f, uint32_t first, uint32_t end)
 }
 
 bool
-head_file_open(struct head_file **out, const char *dir, struct rwlock *gate, struct err *e)
+head_file_open(struct head_file **out, const char *dir, bool read_only, struct rwlock *gate,
+               struct err *e)
 {
-    if (dir && !io_mkdir_all(dir, e))
+    if (dir && !read_only && !io_mkdir_all(dir, e))
         return false;
     struct head_file *f = MEM_NEW(struct head_file);
     f->dir = dir ? mem_cstr(str_of(dir)) : NULL;
+    f->read_only = read_only;
     f->gate = gate;
     f->next = 1;
     f->map = map_new(1, 0);
     mutex_init(&f->mu, LOCK_LEAF);
+    mutex_init(&f->io, LOCK_HEAD_FILE);
     *out = f;
     return true;
 }
@@ -158,6 +162,7 @@ head_file_close(struct head_file **fp)
     for (size_t i = 0; i < f->segments_n; i++)
         segment_unref(f->segments[i]);
     mutex_fini(&f->mu);
+    mutex_fini(&f->io);
     mem_free(f->waiting);
     mem_free(f->segments);
     mem_free(f->dir);
@@ -170,7 +175,7 @@ head_file_finish_page(struct head_file *f)
 {
     struct page *p = f->open;
     f->open = NULL;
-    if (p == NULL || f->dir == NULL)
+    if (p == NULL || f->dir == NULL || f->read_only)
         return;
     atomic_fetch_add(&p->refs, 1);
     mutex_lock(&f->mu);
@@ -234,6 +239,14 @@ head_file_seal(struct head_file *f, uint64_t ref)
         head_file_finish_page(f);
 }
 
+uint64_t
+head_file_end_ref(struct head_file *f)
+{
+    if (f->open)
+        return ((uint64_t)f->open->number << HEAD_PAGE_BITS) + f->open->used;
+    return (uint64_t)f->next << HEAD_PAGE_BITS;
+}
+
 enum head_map_result
 head_map_get(const struct head_map *m, uint64_t ref, struct head_chunk *out)
 {
@@ -288,6 +301,22 @@ head_file_range(struct head_file *f, uint32_t *first, uint32_t *end)
     *end = f->map->first + f->map->n;
 }
 
+int64_t
+head_file_page_maxt(struct head_file *f, uint32_t page)
+{
+    uint32_t at = page - f->map->first;
+    return page >= f->map->first && at < f->map->n && f->map->v[at] ? f->map->v[at]->maxt
+                                                                   : INT64_MIN;
+}
+
+void
+head_file_set_page_maxt(struct head_file *f, uint32_t page, int64_t maxt)
+{
+    uint32_t at = page - f->map->first;
+    if (page >= f->map->first && at < f->map->n && f->map->v[at])
+        f->map->v[at]->maxt = maxt;
+}
+
 size_t
 head_file_waiting(struct head_file *f)
 {
@@ -300,7 +329,10 @@ head_file_waiting(struct head_file *f)
 uint64_t
 head_file_bytes(struct head_file *f)
 {
-    return atomic_load(&f->files) * FILE_BYTES;
+    rwlock_read(f->gate);
+    uint64_t pages = f->map->n;
+    rwlock_unlock(f->gate);
+    return f->dir ? pages * HEAD_PAGE_BYTES : 0;
 }
 
 static char *
@@ -316,10 +348,10 @@ head_file_add_segment(struct head_file *f, struct segment *s)
 {
     mem_grow(&f->segments, &f->segments_cap, f->segments_n + 1, sizeof(*f->segments));
     f->segments[f->segments_n++] = s;
-    atomic_fetch_add(&f->files, 1);
 }
 
-/* The file of this number, made if need be. */
+/* The file of this number, made if need be: its full size, so that all of it can be mapped,
+ * but without blocks for what is not written yet. */
 static struct segment *
 head_file_segment(struct head_file *f, uint32_t number, struct err *e)
 {
@@ -331,7 +363,7 @@ head_file_segment(struct head_file *f, uint32_t number, struct err *e)
     s->number = number;
     char *path = head_file_path(f, number);
     bool ok = io_open(&s->file, path, IO_WRITE_CREATE, e) &&
-              io_allocate(s->file, FILE_BYTES, e) && io_map_open(&s->map, path, e);
+              io_truncate(s->file, FILE_BYTES, e) && io_map_open(&s->map, path, e);
     mem_free(path);
     if (!ok) {
         segment_unref(s);
@@ -395,7 +427,8 @@ head_file_write_some(struct head_file *f, bool *more, struct err *e)
     struct segment *segments[WRITE_BATCH];
     mutex_lock(&f->mu);
     size_t n = MIN(f->waiting_n, (size_t)WRITE_BATCH), done = 0;
-    memcpy(pages, f->waiting, n * sizeof(*pages));
+    if (n)
+        memcpy(pages, f->waiting, n * sizeof(*pages));
     *more = f->waiting_n > n;
     mutex_unlock(&f->mu);
     bool ok = true;
@@ -418,14 +451,10 @@ head_file_write_some(struct head_file *f, bool *more, struct err *e)
     return ok;
 }
 
-bool
-head_file_write(struct head_file *f, bool all, struct err *e)
+/* Writes what the page under construction has so far. */
+static bool
+head_file_write_open(struct head_file *f, struct err *e)
 {
-    for (bool more = true; more;)
-        if (!head_file_write_some(f, &more, e))
-            return false;
-    if (!all)
-        return true;
     rwlock_read(f->gate);
     struct page *p = f->open;
     uint32_t used = p ? p->used : 0;
@@ -439,12 +468,29 @@ head_file_write(struct head_file *f, bool all, struct err *e)
 }
 
 bool
+head_file_write(struct head_file *f, bool all, struct err *e)
+{
+    bool ok = true;
+    mutex_lock(&f->io);
+    for (bool more = true; more && ok;)
+        ok = head_file_write_some(f, &more, e);
+    if (ok && all)
+        ok = head_file_write_open(f, e);
+    mutex_unlock(&f->io);
+    return ok;
+}
+
+bool
 head_file_sync(struct head_file *f, struct err *e)
 {
-    for (size_t i = 0; i < f->segments_n; i++)
-        if (!io_datasync(f->segments[i]->file, e))
-            return false;
-    return f->dir == NULL || io_sync_dir(f->dir, e);
+    bool ok = true;
+    mutex_lock(&f->io);
+    for (size_t i = 0; i < f->segments_n && ok; i++)
+        ok = io_datasync(f->segments[i]->file, e);
+    if (ok && f->dir)
+        ok = io_sync_dir(f->dir, e);
+    mutex_unlock(&f->io);
+    return ok;
 }
 
 void
@@ -453,6 +499,7 @@ head_file_purge(struct head_file *f)
     mutex_lock(&f->mu);
     uint32_t below = f->purge_below;
     mutex_unlock(&f->mu);
+    mutex_lock(&f->io);
     size_t kept = 0;
     for (size_t i = 0; i < f->segments_n; i++) {
         struct segment *s = f->segments[i];
@@ -462,11 +509,11 @@ head_file_purge(struct head_file *f)
             f->segments[kept++] = s;
         } else {
             segment_unref(s);
-            atomic_fetch_sub(&f->files, 1);
         }
         mem_free(path);
     }
     f->segments_n = kept;
+    mutex_unlock(&f->io);
 }
 
 /* Maps one existing file; a file that is short or unreadable yields no segment. */
@@ -478,7 +525,8 @@ head_file_resume_file(struct head_file *f, uint32_t number)
     atomic_init(&s->refs, 1);
     s->number = number;
     char *path = head_file_path(f, number);
-    bool ok = io_open(&s->file, path, IO_WRITE_EXISTING, &e) && io_map_open(&s->map, path, &e);
+    bool ok = io_open(&s->file, path, f->read_only ? IO_READ : IO_WRITE_EXISTING, &e) &&
+              io_map_open(&s->map, path, &e);
     if (ok && s->map.n < FILE_BYTES)
         ok = err_set(&e, ERR_CORRUPT, "%s: shorter than it was made", path);
     mem_free(path);
@@ -528,7 +576,7 @@ head_file_resume_page(struct head_file *f, uint32_t number)
         p->count = HEAD_FILE_PAGES - (number - 1) % HEAD_FILE_PAGES;
         p->p = (uint8_t *)(uintptr_t)s->map.p + page_offset(number);
         p->segment = s;
-        p->maxt = INT64_MAX; /* until the head says (head_file_page_maxt) */
+        p->maxt = INT64_MAX; /* until head_file_set_page_maxt */
         f->map->v[number - f->map->first] = p;
     }
 }
@@ -541,7 +589,8 @@ head_file_resume(struct head_file *f, uint32_t first, uint32_t end)
     if (f->dir == NULL)
         return;
     bool any = first < end;
-    head_file_remove_others(f, any ? page_file(first) : 1, any ? page_file(end - 1) : 0);
+    if (!f->read_only)
+        head_file_remove_others(f, any ? page_file(first) : 1, any ? page_file(end - 1) : 0);
     if (!any)
         return;
     for (uint32_t k = page_file(first); k <= page_file(end - 1); k++)

@@ -55,9 +55,9 @@ struct head_chunk {
 struct head_file;
 struct head_map;
 
-/* dir NULL: pages stay on the heap.  gate is the head's, used as said below.  Existing
- * files are looked at only by head_file_resume. */
-bool head_file_open(struct head_file **out, const char *dir, struct rwlock *gate,
+/* dir NULL: pages stay on the heap; read_only: too, but existing files are read.  gate is
+ * the head's, used as said below.  Files are looked at only by head_file_resume. */
+bool head_file_open(struct head_file **out, const char *dir, bool read_only, struct rwlock *gate,
                     struct err *e) MUST_USE;
 void head_file_close(struct head_file **f);
 
@@ -65,6 +65,9 @@ void head_file_close(struct head_file **f);
  * looked at.  head_file_seal finishes it.  REQUIRES the gate, exclusive; no I/O. */
 uint8_t *head_file_reserve(struct head_file *f, const struct head_chunk *c, uint64_t *ref);
 void head_file_seal(struct head_file *f, uint64_t ref);
+/* Where the next chunk goes at the earliest: all references so far are below.  REQUIRES the
+ * gate. */
+uint64_t head_file_end_ref(struct head_file *f);
 
 /* REQUIRES the gate; the reference taken outlives it. */
 struct head_map *head_file_map(struct head_file *f);
@@ -77,9 +80,9 @@ enum head_map_result head_map_get(const struct head_map *m, uint64_t ref, struct
  * (0: no such bound).  REQUIRES the gate, exclusive; no I/O: files go by head_file_purge. */
 void head_file_truncate(struct head_file *f, int64_t mint, uint64_t keep_ref);
 
-/* The rest does I/O and is one thread's at a time.  It takes the gate for moments: to
+/* The rest does I/O under a lock of its own (HEAD_FILE).  It takes the gate for moments: to
  * look at the page under construction and to put mapped pages into the table. */
-/* Full pages waiting for the disk; any thread. */
+/* Full pages waiting for the disk. */
 size_t head_file_waiting(struct head_file *f);
 /* Writes full pages (or, with `all`, what there is), so that their heap can go. */
 bool head_file_write(struct head_file *f, bool all, struct err *e) MUST_USE;
@@ -87,10 +90,13 @@ bool head_file_write(struct head_file *f, bool all, struct err *e) MUST_USE;
 bool head_file_sync(struct head_file *f, struct err *e) MUST_USE;
 /* Unlinks files whose pages were all dropped. */
 void head_file_purge(struct head_file *f);
-uint64_t head_file_bytes(struct head_file *f); /* on disk; any thread */
+uint64_t head_file_bytes(struct head_file *f); /* on disk */
 /* First live page and the one after the last: what a checkpoint notes.  REQUIRES the
  * gate. */
 void head_file_range(struct head_file *f, uint32_t *first, uint32_t *end);
+/* Newest time in a page: INT64_MIN if there is no such page; setting is for recovery. */
+int64_t head_file_page_maxt(struct head_file *f, uint32_t page);
+void head_file_set_page_maxt(struct head_file *f, uint32_t page, int64_t maxt);
 /* On a fresh object: pages first…end-1 of existing files hold chunks and are mapped, other
  * files are removed, new chunks go to pages from `end` on.  Files that are missing or
  * short leave their pages out (HEAD_MAP_GONE). */

@@ -53,8 +53,9 @@ head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, struct ar
     if (!ordered && !late)
         return false;
     *out = (struct head_series){.id = id, .labels_n = s->labels_n, .pairs = c->pairs,
-                                .floor = h->min_valid, .mint = MAX(c->mint, h->min_valid),
-                                .maxt = s->x.t, .open_mint = c->open_mint};
+                                .floor = h->min_valid, .late_floor = h->late_floor,
+                                .mint = MAX(c->mint, h->min_valid), .maxt = s->x.t,
+                                .open_mint = c->open_mint};
     if (ordered) {
         out->sealed = mint < c->open_mint || s->encoding == 0 ? c->sealed : 0;
         if (c->open_mint <= maxt)
@@ -72,19 +73,43 @@ head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, struct ar
     return true;
 }
 
+bool
+head_snapshot_late(struct head *h, uint32_t id, int64_t mint, int64_t maxt, uint64_t end,
+                   struct arena *a, struct head_series *out)
+{
+    uint32_t slot = series_slot(&h->series, id);
+    const struct series *s = series_hot(&h->series, slot);
+    const struct ooo *late = s->extra ? s->extra->ooo : NULL;
+    if (late == NULL || late->sealed == 0 || late->maxt < mint || late->mint > maxt)
+        return false;
+    *out = (struct head_series){.id = id, .labels_n = s->labels_n,
+                                .pairs = series_cold(&h->series, slot)->pairs,
+                                .late_sealed = late->sealed, .late_floor = h->late_floor,
+                                .late_end = end, .mint = INT64_MAX, .maxt = INT64_MIN,
+                                .open_mint = INT64_MAX};
+    if (s->flags & SERIES_TOMBSTONED)
+        out->deleted = snapshot_deleted(h, id, a);
+    return true;
+}
+
 struct chunk_ref {
     struct head_chunk c;
     struct chunk_ref *next; /* later in time */
 };
 
-/* The sealed chunks of a list overlapping [mint, maxt]; ordered: the list does not overlap
- * itself and is returned ascending. */
+struct chunk_query {
+    uint64_t ref, floor, end; /* from ref back to floor; those from `end` on are left out */
+    bool ordered;             /* the list does not overlap itself */
+    int64_t mint, maxt;
+};
+
+/* The sealed chunks of a list overlapping [mint, maxt], the oldest first. */
 static bool
-chunks_of(const struct head_map *map, uint64_t ref, bool ordered, int64_t mint, int64_t maxt,
-          struct arena *a, struct chunk_ref **out, struct err *e)
+chunks_of(const struct head_map *map, const struct chunk_query *q, struct arena *a,
+          struct chunk_ref **out, struct err *e)
 {
     *out = NULL;
-    while (ref) {
+    for (uint64_t ref = q->ref; ref && ref >= q->floor;) {
         struct head_chunk c;
         enum head_map_result got = head_map_get(map, ref, &c);
         if (got == HEAD_MAP_GONE)
@@ -92,9 +117,9 @@ chunks_of(const struct head_map *map, uint64_t ref, bool ordered, int64_t mint, 
         if (got == HEAD_MAP_CORRUPT)
             return err_set(e, ERR_CORRUPT, "head chunk %llx fails its checksum",
                            (unsigned long long)ref);
-        if (ordered && c.maxt < mint)
+        if (q->ordered && c.maxt < q->mint)
             break;
-        if (c.mint <= maxt && c.maxt >= mint) {
+        if (c.mint <= q->maxt && c.maxt >= q->mint && ref < q->end) {
             struct chunk_ref *r = ARENA_NEW(a, struct chunk_ref);
             *r = (struct chunk_ref){.c = c, .next = *out};
             *out = r;
@@ -109,8 +134,10 @@ read_ordered(const struct head_series *s, const struct head_map *map, int64_t mi
              struct arena *a, struct column *out, struct err *e)
 {
     struct chunk_ref *chunks;
-    mint = MAX(mint, s->floor);
-    if (!chunks_of(map, s->sealed, true, mint, maxt, a, &chunks, e))
+    struct chunk_query q = {.ref = s->sealed, .end = UINT64_MAX, .ordered = true,
+                            .mint = MAX(mint, s->floor), .maxt = maxt};
+    mint = q.mint;
+    if (!chunks_of(map, &q, a, &chunks, e))
         return false;
     for (; chunks; chunks = chunks->next)
         if (!chunk_decode(chunks->c.encoding, chunks->c.data, mint, maxt, a, out, e))
@@ -125,7 +152,10 @@ read_merged(const struct head_series *s, const struct head_map *map, int64_t min
             struct arena *a, struct column *out, struct err *e)
 {
     struct chunk_ref *late;
-    if (!chunks_of(map, s->late_sealed, false, mint, maxt, a, &late, e))
+    struct chunk_query q = {.ref = s->late_sealed, .floor = s->late_floor,
+                            .end = s->late_end ? s->late_end : UINT64_MAX,
+                            .mint = mint, .maxt = maxt};
+    if (!chunks_of(map, &q, a, &late, e))
         return false;
     size_t n = 2;
     for (struct chunk_ref *r = late; r; r = r->next)
@@ -186,23 +216,85 @@ head_series_read(const struct head_series *s, const struct head_map *map, int64_
     return r.ok;
 }
 
+struct chunks_call {
+    const struct head_series *s;
+    const struct head_map *map;
+    int64_t mint, maxt;
+    struct arena *a;
+    struct head_chunks *out;
+    struct err *e;
+    bool ok;
+};
+
+static void
+chunks_guarded(void *arg)
+{
+    struct chunks_call *c = arg;
+    const struct head_series *s = c->s;
+    struct chunk_ref *list;
+    struct chunk_query q = {.ref = s->sealed, .end = UINT64_MAX, .ordered = true,
+                            .mint = MAX(c->mint, s->floor), .maxt = c->maxt};
+    c->ok = chunks_of(c->map, &q, c->a, &list, c->e);
+    if (!c->ok)
+        return;
+    size_t n = 1;
+    for (struct chunk_ref *r = list; r; r = r->next)
+        n++;
+    *c->out = (struct head_chunks){.v = ARENA_ARRAY(c->a, struct head_chunk, n)};
+    for (struct chunk_ref *r = list; r; r = r->next)
+        c->out->v[c->out->n++] = r->c;
+    c->out->sealed_n = c->out->n;
+    if (s->encoding && s->open_mint <= c->maxt)
+        c->out->v[c->out->n++] = (struct head_chunk){
+            .encoding = (enum chunk_encoding)s->encoding, .series = s->id, .mint = s->open_mint,
+            .maxt = s->maxt, .data = s->open};
+}
+
+bool
+head_series_chunks(const struct head_series *s, const struct head_map *map, int64_t mint,
+                   int64_t maxt, struct arena *a, struct head_chunks *out, struct err *e)
+{
+    struct chunks_call c = {.s = s, .map = map, .mint = mint, .maxt = maxt, .a = a, .out = out, .e = e};
+    *out = (struct head_chunks){0};
+    if (!io_map_guard_run(chunks_guarded, &c))
+        return err_set(e, ERR_IO, "reading a head chunk file failed");
+    return c.ok;
+}
+
+struct estimate_call {
+    const struct head_series *s;
+    const struct head_map *map;
+    int64_t mint, maxt;
+    uint64_t n;
+};
+
+static void
+estimate_guarded(void *arg)
+{
+    struct estimate_call *q = arg;
+    struct head_chunk c;
+    for (uint64_t ref = q->s->sealed; ref && head_map_get(q->map, ref, &c) == HEAD_MAP_OK;
+         ref = c.prev) {
+        if (c.maxt < q->mint)
+            break;
+        if (c.mint <= q->maxt)
+            q->n += chunk_samples(c.data);
+    }
+    for (uint64_t ref = q->s->late_sealed;
+         ref && ref >= q->s->late_floor && head_map_get(q->map, ref, &c) == HEAD_MAP_OK; ref = c.prev)
+        if (c.maxt >= q->mint && c.mint <= q->maxt)
+            q->n += chunk_samples(c.data);
+}
+
 uint64_t
 head_series_estimate(const struct head_series *s, const struct head_map *map, int64_t mint,
                      int64_t maxt)
 {
-    uint64_t n = s->late ? s->late->n : 0;
+    struct estimate_call q = {.s = s, .map = map, .mint = mint, .maxt = maxt};
+    q.n = s->late ? s->late->n : 0;
     if (s->encoding && s->open_mint <= maxt && s->maxt >= mint)
-        n += chunk_samples(s->open);
-    struct head_chunk c;
-    for (uint64_t ref = s->sealed; ref && head_map_get(map, ref, &c) == HEAD_MAP_OK; ref = c.prev) {
-        if (c.maxt < mint)
-            break;
-        if (c.mint <= maxt)
-            n += chunk_samples(c.data);
-    }
-    for (uint64_t ref = s->late_sealed; ref && head_map_get(map, ref, &c) == HEAD_MAP_OK;
-         ref = c.prev)
-        if (c.maxt >= mint && c.mint <= maxt)
-            n += chunk_samples(c.data);
-    return n;
+        q.n += chunk_samples(s->open);
+    if (s->sealed || s->late_sealed)
+        (void)io_map_guard_run(estimate_guarded, &q); /* reading will say what is wrong */
+    return q.n;
 }

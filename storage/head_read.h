@@ -26,10 +26,11 @@ struct head_series {
     uint32_t id;
     uint16_t labels_n;
     uint8_t encoding;          /* of `open`; 0 none */
-    bool truncated;            /* samples before `floor` belong to blocks */
     const uint32_t *pairs;
     uint64_t sealed, late_sealed;
-    int64_t floor;
+    uint64_t late_floor;       /* late chunks before this reference are in blocks */
+    uint64_t late_end;         /* those from this one on are not asked for; 0: all are */
+    int64_t floor;             /* in-order samples before this are in blocks */
     int64_t mint, maxt;        /* of the in-order samples */
     int64_t open_mint;
     str open;                  /* the open chunk, finished */
@@ -43,5 +44,17 @@ bool head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, stru
 /* Appends the samples in [mint, maxt], ascending, to out, which ends before mint. */
 bool head_series_read(const struct head_series *s, const struct head_map *map, int64_t mint,
                       int64_t maxt, struct arena *a, struct column *out, struct err *e) MUST_USE;
+/* Only the late samples, of chunks before the reference `end`; for late_blocks_write. */
+bool head_snapshot_late(struct head *h, uint32_t id, int64_t mint, int64_t maxt, uint64_t end,
+                        struct arena *a, struct head_series *out);
+/* The in-order chunks overlapping [mint, maxt], ascending, the open one last. */
+struct head_chunks {
+    struct head_chunk *v;
+    size_t n;
+    size_t sealed_n; /* all but the open one */
+};
+bool head_series_chunks(const struct head_series *s, const struct head_map *map, int64_t mint,
+                        int64_t maxt, struct arena *a, struct head_chunks *out,
+                        struct err *e) MUST_USE;
 uint64_t head_series_estimate(const struct head_series *s, const struct head_map *map, int64_t mint,
                               int64_t maxt);

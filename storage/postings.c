@@ -21,8 +21,10 @@ posting_list_add(struct posting_list *l, uint32_t id)
         l->cap += l->cap < 16 ? 4 : l->cap / 4;
         l->v = mem_realloc(l->v, l->cap * sizeof(uint32_t));
     }
-    DCHECK(l->n == 0 || l->v[l->n - 1] < id);
-    l->v[l->n++] = id;
+    uint32_t at = l->n++;
+    for (; at > 0 && UNLIKELY(l->v[at - 1] > id); at--)
+        l->v[at] = l->v[at - 1];
+    l->v[at] = id;
 }
 
 void

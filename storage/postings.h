@@ -21,7 +21,8 @@ struct posting_list {
         uint32_t *v;
     };
 };
-void posting_list_add(struct posting_list *l, uint32_t id); /* above all before */
+/* Not in the list yet; cheapest at the end, where it nearly always belongs. */
+void posting_list_add(struct posting_list *l, uint32_t id);
 void posting_list_free(struct posting_list *l);
 /* Removes the ids for which dead() is true, and gives memory back. */
 void posting_list_prune(struct posting_list *l, bool (*dead)(const void *arg, uint32_t id),

@@ -1,11 +1,10 @@
 #include "storage/select.h"
 
-#include <stdlib.h>
-
 #include "base/mem.h"
 #include "base/panic.h"
 #include "storage/db.h"
 #include "storage/head_read.h"
+#include "storage/label_sort.h"
 #include "storage/merge.h"
 
 struct view_part { /* of a series, in one block */
@@ -56,36 +55,29 @@ view_head(struct view *view, struct view_selection *s, const struct selection_sp
     arena_reset(scratch, mark);
 }
 
-struct sort_item {
+struct head_item {
     const struct head_series *head;
     struct labels labels;
 };
 
-static int
-sort_cmp(const void *x, const void *y)
-{
-    const struct sort_item *a = x, *b = y;
-    size_t n = MIN(a->labels.n, b->labels.n);
-    for (size_t i = 0; i < n; i++) {
-        if (a->head->pairs[i] == b->head->pairs[i])
-            continue; /* interned: equal ids are equal labels */
-        int c = str_cmp(a->labels.v[i].name, b->labels.v[i].name);
-        return c ? c : str_cmp(a->labels.v[i].value, b->labels.v[i].value);
-    }
-    return (a->labels.n > b->labels.n) - (a->labels.n < b->labels.n);
-}
-
 /* The head's series of a selection with their labels, in label order. */
-static struct sort_item *
+static struct head_item *
 view_sorted(struct view *view, struct view_selection *s)
 {
-    struct sort_item *v = ARENA_ARRAY(view->arena, struct sort_item, s->head_n);
+    const struct series_table *table = &view->db->head.series;
+    struct head_item *v = ARENA_ARRAY(view->arena, struct head_item, s->head_n);
+    struct label_sort *order = mem_alloc(MAX(s->head_n, (size_t)1) * sizeof(*order));
     for (size_t i = 0; i < s->head_n; i++)
-        v[i] = (struct sort_item){
-            .head = &s->head[i],
-            .labels = series_labels(&view->db->head.series, s->head[i].pairs, s->head[i].labels_n,
-                                    view->arena)};
-    qsort(v, s->head_n, sizeof(*v), sort_cmp);
+        order[i] = (struct label_sort){
+            .pairs = s->head[i].pairs, .n = s->head[i].labels_n, .tag = (uint32_t)i};
+    label_sort(&table->symbols, order, s->head_n);
+    for (size_t i = 0; i < s->head_n; i++) {
+        const struct head_series *head = &s->head[order[i].tag];
+        v[i] = (struct head_item){
+            .head = head,
+            .labels = series_labels(table, head->pairs, head->labels_n, view->arena)};
+    }
+    mem_free(order);
     return v;
 }
 
@@ -133,7 +125,7 @@ view_room(struct view *view, struct view_selection *s, size_t n)
 /* Joins head and blocks by labels. */
 static void
 view_merge(struct view *view, struct view_selection *s, struct view_input *in, size_t in_n,
-           const struct sort_item *head)
+           const struct head_item *head)
 {
     struct merge_labels m;
     uint32_t *group = ARENA_ARRAY(view->arena, uint32_t, in_n);
@@ -171,7 +163,7 @@ static bool
 view_fill(struct view *view, struct view_selection *s, const struct selection_spec *spec,
           struct err *e)
 {
-    struct sort_item *head = view_sorted(view, s);
+    struct head_item *head = view_sorted(view, s);
     struct view_input *in = ARENA_ZARRAY(view->arena, struct view_input, view->blocks->n + 1);
     size_t in_n = 1;
     in[0].n = s->head_n;

@@ -1,4 +1,4 @@
-/* select_labels.c - names and values of labels, over head and blocks. */
+/* select_labels.c - names and values of labels, over head and blocks; exemplars. */
 #include <stdlib.h>
 
 #include "base/panic.h"
@@ -203,4 +203,12 @@ select_label_values(struct tsdb *db, str name, const struct matcher *m, size_t n
     *out = t.v;
     *out_n = t.n;
     return ok;
+}
+
+size_t
+select_exemplars(struct tsdb *db, const struct selection_spec *specs, size_t n, int64_t mint,
+                 int64_t maxt, struct arena *a, struct exemplar_series **out)
+{
+    CHECK_MAGIC(db, TSDB_MAGIC);
+    return exemplar_ring_select(db->exemplars, specs, n, mint, maxt, a, out);
 }

@@ -129,7 +129,7 @@ series_add(struct series_table *t, uint32_t id, uint32_t *pairs, size_t n, uint3
     }
     posting_list_add(&t->all, id);
     id_table_put(&t->by_labels, hash, id);
-    t->next_id = id + 1;
+    t->next_id = MAX(t->next_id, id + 1);
     t->live++;
     series_publish(t, id, slot);
     return id;
@@ -150,7 +150,7 @@ series_create(struct series_table *t, struct labels ls, uint32_t hash)
 uint32_t
 series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_t n)
 {
-    CHECK(id >= t->next_id && n <= UINT16_MAX);
+    CHECK(n <= UINT16_MAX && series_word(t, id) == 0);
     uint32_t *own = mem_alloc(MAX(n, 1u) * sizeof(uint32_t));
     struct label *v = mem_alloc(MAX(n, 1u) * sizeof(struct label));
     for (size_t i = 0; i < n; i++) {
@@ -257,6 +257,7 @@ series_sweep(struct series_table *t, struct pins *pins)
     for (; done < t->limbo_n && pins_passed(pins, t->limbo[done].stamp); done++)
         mem_free(t->limbo[done].memory);
     t->limbo_n -= done;
-    memmove(t->limbo, t->limbo + done, t->limbo_n * sizeof(*t->limbo));
+    if (done)
+        memmove(t->limbo, t->limbo + done, t->limbo_n * sizeof(*t->limbo));
     symbols_sweep(&t->symbols, pins);
 }

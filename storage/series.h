@@ -120,7 +120,7 @@ uint32_t series_find(const struct series_table *t, struct labels ls, uint32_t ha
 /* Adds a series that series_find did not find; 0 when ids or slots are used up.
  * REQUIRES the index lock. */
 uint32_t series_create(struct series_table *t, struct labels ls, uint32_t hash);
-/* As series_create from pair ids, under a given id above all before (recovery). */
+/* As series_create from pair ids, under a given id that is not in use (recovery). */
 uint32_t series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_t n);
 /* The labels of n pairs; strings live while a pin is held, array in the arena.  A view
  * that pinned while the series lived may do this later, without a lock. */

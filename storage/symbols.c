@@ -234,6 +234,8 @@ symbols_sweep(struct symbols *s, struct pins *pins)
         else
             symbols_free_name(s, s->limbo[done].name);
     }
+    if (done == 0)
+        return;
     s->limbo_n -= done;
     memmove(s->limbo, s->limbo + done, s->limbo_n * sizeof(*s->limbo));
 }
