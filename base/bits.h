@@ -61,8 +61,8 @@ bits_put(uint8_t *p, size_t cap, size_t at, uint64_t v, unsigned n)
 
 struct bits {
     const uint8_t *p;
-    size_t n;   /* bytes */
-    size_t at;  /* next bit */
+    size_t n;  /* bytes */
+    size_t at; /* next bit */
 };
 
 static inline struct bits

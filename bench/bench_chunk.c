@@ -62,8 +62,8 @@ measure(const char *name, int kind, bool xor2)
         struct column col = {.n = 0};
         struct err e;
         start = clock_mono_ns();
-        bool good = chunk_decode(xor2 ? CHUNK_XOR2 : CHUNK_XOR, STR(data, n), INT64_MIN, INT64_MAX, a,
-                                 &col, &e);
+        bool good = chunk_decode(xor2 ? CHUNK_XOR2 : CHUNK_XOR, STR(data, n), INT64_MIN, INT64_MAX,
+                                 a, &col, &e);
         decode_ns += clock_mono_ns() - start;
         sum += good ? col.v[col.n - 1] : 0;
         arena_clear(a);
@@ -71,7 +71,8 @@ measure(const char *name, int kind, bool xor2)
     }
     printf("chunk_%s_append %.1f ns/sample\n", name, append_ns);
     printf("chunk_%s_decode %.1f ns/sample\n", name, (double)decode_ns / SERIES / SAMPLES);
-    printf("chunk_%s_size %.2f bytes/sample (sum %g)\n", name, (double)bytes / SERIES / SAMPLES, sum);
+    printf("chunk_%s_size %.2f bytes/sample (sum %g)\n", name, (double)bytes / SERIES / SAMPLES,
+           sum);
     arena_free(&a);
     mem_free(c);
     mem_free(v);

@@ -48,12 +48,13 @@ struct block_meta {
     struct block_desc *parents; /* owned */
     size_t parents_n;
     bool deletable, failed;
-    bool out_of_order;  /* hint from-out-of-order */
-    bool stale_series;  /* hint from-stale-series */
-    bool selected;      /* hint from-selected-series */
+    bool out_of_order; /* hint from-out-of-order */
+    bool stale_series; /* hint from-stale-series */
+    bool selected;     /* hint from-selected-series */
 };
 bool block_meta_read(const char *dir, struct block_meta *out, struct err *e) MUST_USE;
-bool block_meta_write(const struct block_meta *m, const char *dir, struct err *e) MUST_USE; /* durable */
+bool block_meta_write(const struct block_meta *m, const char *dir,
+                      struct err *e) MUST_USE; /* durable */
 void block_meta_copy(struct block_meta *to, const struct block_meta *from);
 void block_meta_fini(struct block_meta *m);
 
@@ -101,8 +102,8 @@ struct intervals block_deleted(struct block *b, uint32_t ref, struct arena *a);
 
 /* Sorted; arrays in the arena, strings in the map.  With matchers only names and values
  * of series they accept.  limit 0: all, else at most limit. */
-bool block_label_names(struct block *b, const struct matcher *m, size_t n, struct arena *a, str **out,
-                       size_t *out_n, struct err *e) MUST_USE;
+bool block_label_names(struct block *b, const struct matcher *m, size_t n, struct arena *a,
+                       str **out, size_t *out_n, struct err *e) MUST_USE;
 bool block_label_values(struct block *b, str name, const struct matcher *m, size_t n, size_t limit,
                         struct arena *a, str **out, size_t *out_n, struct err *e) MUST_USE;
 

@@ -59,8 +59,7 @@ block_delete(struct block *b, const struct matcher *m, size_t n, int64_t mint, i
     struct tombstones *t = tombstones_copy(b->stones);
     bool good = mint <= maxt && block_postings(b, m, n, a, &refs, &refs_n, e) &&
                 add_stones(b, refs, refs_n, (struct interval){mint, maxt}, t, e);
-    bool nothing = mint > maxt || (good && tombstones_count(t) == b->stones_n &&
-                                   refs_n == 0);
+    bool nothing = mint > maxt || (good && tombstones_count(t) == b->stones_n && refs_n == 0);
     arena_free(&a);
     if (nothing || !good) {
         tombstones_free(&t);

@@ -28,7 +28,7 @@ struct block_chunks {
 bool chunks_open(struct block_chunks *c, const char *dir, struct err *e) MUST_USE;
 void chunks_close(struct block_chunks *c);
 /* Data is borrowed from the map. */
-bool chunks_get(const struct block_chunks *c, uint64_t ref, enum chunk_encoding *encoding, str *data,
-                struct err *e) MUST_USE;
+bool chunks_get(const struct block_chunks *c, uint64_t ref, enum chunk_encoding *encoding,
+                str *data, struct err *e) MUST_USE;
 /* The samples its header claims, without checking it; 0 if there is no chunk. */
 unsigned chunks_samples(const struct block_chunks *c, uint64_t ref);

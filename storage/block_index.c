@@ -62,8 +62,7 @@ note_value(struct block_index *x, str name, const uint8_t *at)
 {
     if (x->names_n == 0 || !str_eq(x->names[x->names_n - 1].name, name)) {
         mem_grow(&x->names, &x->names_cap, x->names_n + 1, sizeof *x->names);
-        x->names[x->names_n++] =
-            (struct index_name){.name = name, .mark = (uint32_t)x->marks_n};
+        x->names[x->names_n++] = (struct index_name){.name = name, .mark = (uint32_t)x->marks_n};
     }
     struct index_name *n = &x->names[x->names_n - 1];
     if (n->values++ % INDEX_VALUE_STEP == 0) {

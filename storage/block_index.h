@@ -35,21 +35,21 @@
 #define INDEX_SERIES_ALIGN 16
 
 struct index_name {
-    str name;             /* in the map */
-    uint32_t values;      /* how many */
-    uint32_t mark;        /* its first in marks */
+    str name;        /* in the map */
+    uint32_t values; /* how many */
+    uint32_t mark;   /* its first in marks */
 };
 struct block_index {
-    str file;                    /* the map */
-    const uint8_t *symbols;      /* behind the count */
+    str file;               /* the map */
+    const uint8_t *symbols; /* behind the count */
     const uint8_t *symbols_end;
     uint32_t symbols_n;
-    uint32_t *symbol_marks;      /* owned; offsets from symbols */
-    const uint8_t *table;        /* the postings table behind its count */
+    uint32_t *symbol_marks; /* owned; offsets from symbols */
+    const uint8_t *table;   /* the postings table behind its count */
     const uint8_t *table_end;
-    struct index_name *names;    /* owned; ascending */
+    struct index_name *names; /* owned; ascending */
     size_t names_n, names_cap;
-    uint32_t *marks;             /* owned; offsets from table, per name every 32nd value */
+    uint32_t *marks; /* owned; offsets from table, per name every 32nd value */
     size_t marks_n, marks_cap;
     uint64_t series_at, series_end; /* file offsets between which series lie */
 };
@@ -72,7 +72,8 @@ index_ref(const struct index_list *l, size_t i)
     memcpy(&v, l->p + 4 * i, 4);
     return __builtin_bswap32(v);
 }
-bool index_list(const struct block_index *x, uint64_t offset, struct index_list *out, struct err *e);
+bool index_list(const struct block_index *x, uint64_t offset, struct index_list *out,
+                struct err *e);
 /* Number of entries, read without checking the list. */
 size_t index_list_count(const struct block_index *x, uint64_t offset);
 
@@ -96,6 +97,7 @@ struct index_entry {
 };
 bool index_entry(const struct block_index *x, uint32_t ref, struct index_entry *out, struct err *e);
 /* The symbols of the next pair of a copy of entry.labels. */
-bool index_entry_label(const struct block_index *x, struct dec *labels, struct label *out, struct err *e);
+bool index_entry_label(const struct block_index *x, struct dec *labels, struct label *out,
+                       struct err *e);
 /* The next chunk; *c is the one before, zeroed at first. */
 bool index_entry_chunk(struct dec *chunks, bool first, struct block_chunk *c, struct err *e);

@@ -53,7 +53,8 @@ mark_names(const struct block_index *x, uint32_t ref, uint64_t *used, struct err
         uint64_t name = dec_uvarint(&entry.labels);
         dec_uvarint(&entry.labels);
         if (name >= x->symbols_n)
-            return err_set(e, ERR_CORRUPT, "index: series %u names a symbol that is not there", ref);
+            return err_set(e, ERR_CORRUPT, "index: series %u names a symbol that is not there",
+                           ref);
         used[name / 64] |= 1ull << name % 64;
     }
     return true;
@@ -145,7 +146,8 @@ share(const uint32_t *refs, size_t n, const struct index_list *l)
 }
 
 static bool
-values_by_lists(struct labels_call *x, const struct index_name *name, const uint32_t *refs, size_t n)
+values_by_lists(struct labels_call *x, const struct index_name *name, const uint32_t *refs,
+                size_t n)
 {
     const struct block_index *ix = &x->c.b->index;
     struct index_values v = index_values(ix, name, STR_EMPTY);

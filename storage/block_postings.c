@@ -28,7 +28,8 @@ struct lists {
 #define SERIES_COST_VALUES 16
 
 static bool
-add_list(const struct block_index *x, uint64_t offset, struct lists *l, struct arena *a, struct err *e)
+add_list(const struct block_index *x, uint64_t offset, struct lists *l, struct arena *a,
+         struct err *e)
 {
     arena_grow(a, &l->v, &l->cap, l->n + 1, sizeof *l->v);
     if (!index_list(x, offset, &l->v[l->n], e))
@@ -109,8 +110,8 @@ common_prefix(const struct matcher *m, bool selecting)
 }
 
 static bool
-lists_by_trying(const struct block_index *x, const struct matcher *m, bool selecting, struct lists *l,
-                struct arena *a, struct err *e)
+lists_by_trying(const struct block_index *x, const struct matcher *m, bool selecting,
+                struct lists *l, struct arena *a, struct err *e)
 {
     const struct index_name *name = index_name(x, m->name);
     if (name == NULL)
@@ -264,7 +265,8 @@ label_of(const struct block_index *x, uint32_t ref, str name, str *value, struct
 }
 
 static bool
-filter_by_reading(const struct block_index *x, const struct matcher *m, struct refs *base, struct err *e)
+filter_by_reading(const struct block_index *x, const struct matcher *m, struct refs *base,
+                  struct err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < base->n; i++) {
@@ -280,7 +282,8 @@ filter_by_reading(const struct block_index *x, const struct matcher *m, struct r
 
 /* Is trying all values of the label dearer than reading the base's series? */
 static bool
-reading_is_cheaper(const struct block_index *x, const struct matcher *m, bool selecting, size_t base_n)
+reading_is_cheaper(const struct block_index *x, const struct matcher *m, bool selecting,
+                   size_t base_n)
 {
     const str *v;
     size_t n;

@@ -36,5 +36,5 @@ struct block_call {
 bool block_guarded(struct block_call *c, void (*fn)(void *call)) MUST_USE;
 
 /* The functions below read the map: run them guarded. */
-bool block_match(struct block *b, const struct matcher *m, size_t n, struct arena *a, uint32_t **out,
-                 size_t *out_n, struct err *e);
+bool block_match(struct block *b, const struct matcher *m, size_t n, struct arena *a,
+                 uint32_t **out, size_t *out_n, struct err *e);

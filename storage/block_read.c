@@ -162,7 +162,8 @@ block_postings(struct block *b, const struct matcher *m, size_t n, struct arena 
                size_t *out_n, struct err *e)
 {
     CHECK_MAGIC(b, BLOCK_MAGIC);
-    struct postings_call p = {.c = {.b = b, .e = e}, .m = m, .n = n, .a = a, .out = out, .out_n = out_n};
+    struct postings_call p = {
+        .c = {.b = b, .e = e}, .m = m, .n = n, .a = a, .out = out, .out_n = out_n};
     return block_guarded(&p.c, call_postings);
 }
 
@@ -258,8 +259,8 @@ struct read_call {
 };
 
 static bool
-read_chunk(const struct block *b, const struct block_chunk *c, const struct read_call *r, int64_t mint,
-           struct column *out, struct err *e)
+read_chunk(const struct block *b, const struct block_chunk *c, const struct read_call *r,
+           int64_t mint, struct column *out, struct err *e)
 {
     enum chunk_encoding encoding;
     str data;
@@ -334,8 +335,8 @@ call_read(void *arg)
 }
 
 bool
-block_read(struct block *b, const struct block_series *s, int64_t mint, int64_t maxt, struct arena *a,
-           struct column *out, struct err *e)
+block_read(struct block *b, const struct block_series *s, int64_t mint, int64_t maxt,
+           struct arena *a, struct column *out, struct err *e)
 {
     CHECK_MAGIC(b, BLOCK_MAGIC);
     size_t from = out->n;
@@ -389,8 +390,8 @@ call_chunk(void *arg)
 }
 
 bool
-block_chunk_get(struct block *b, const struct block_chunk *c, enum chunk_encoding *encoding, str *data,
-                struct err *e)
+block_chunk_get(struct block *b, const struct block_chunk *c, enum chunk_encoding *encoding,
+                str *data, struct err *e)
 {
     CHECK_MAGIC(b, BLOCK_MAGIC);
     struct chunk_call x = {.c = {.b = b, .e = e}, .chunk = c, .encoding = encoding, .data = data};

@@ -20,10 +20,10 @@ struct block_writer {
     uint64_t segment_bytes;
     struct index_writer *index;
     struct file_out segment;
-    unsigned segments;            /* opened so far */
-    struct block_chunk *list;     /* of the series being added */
+    unsigned segments;        /* opened so far */
+    struct block_chunk *list; /* of the series being added */
     size_t list_cap;
-    struct arena *scratch;        /* of one block_writer_add_column */
+    struct arena *scratch; /* of one block_writer_add_column */
     bool failed;
 };
 
@@ -91,7 +91,10 @@ start_meta(struct block_meta *m, const struct block_write_opts *o)
 bool
 block_writer_begin(struct block_writer **out, const struct block_write_opts *o, struct err *e)
 {
-    CHECK(o->mint < o->maxt);
+    *out = NULL;
+    if (o->mint >= o->maxt)
+        return err_set(e, ERR_CORRUPT, "a block from %lld to %lld spans no time",
+                       (long long)o->mint, (long long)o->maxt);
     struct block_writer *w = MEM_NEW(struct block_writer);
     w->magic = BLOCK_WRITER_MAGIC;
     start_meta(&w->meta, o);
@@ -178,7 +181,8 @@ next_segment(struct block_writer *w, struct err *e)
 static bool
 put_chunk(struct block_writer *w, const struct block_writer_chunk *c, uint64_t *ref, struct err *e)
 {
-    CHECK(c->data.n >= 2 && c->data.n <= CHUNK_BYTES_MAX && c->encoding > 0);
+    if (c->data.n < 2 || c->data.n > CHUNK_BYTES_MAX || c->encoding == 0)
+        return err_set(e, ERR_CORRUPT, "a chunk of %zu bytes makes no sense", c->data.n);
     uint64_t bytes = 5 + 1 + c->data.n + 4;
     if (w->segment.f == NULL || file_out_pos(&w->segment) + bytes > w->segment_bytes)
         if (!next_segment(w, e))
@@ -213,7 +217,8 @@ add(struct block_writer *w, struct labels labels, const struct block_writer_chun
 {
     mem_grow(&w->list, &w->list_cap, n, sizeof *w->list);
     for (size_t i = 0; i < n; i++) {
-        CHECK(c[i].mint <= c[i].maxt && (i == 0 || c[i].mint > c[i - 1].maxt));
+        if (c[i].mint > c[i].maxt || (i > 0 && c[i].mint <= c[i - 1].maxt))
+            return err_set(e, ERR_CORRUPT, "chunks of a series are out of order");
         w->list[i] = (struct block_chunk){.mint = c[i].mint, .maxt = c[i].maxt};
         if (!put_chunk(w, &c[i], &w->list[i].ref, e))
             return false;
@@ -313,7 +318,8 @@ cut_histograms(struct cutter *k, const struct column *c, size_t from, size_t to)
 }
 
 size_t
-block_writer_cut(struct arena *a, const struct column *c, bool xor2, struct block_writer_chunk **out)
+block_writer_cut(struct arena *a, const struct column *c, bool xor2,
+                 struct block_writer_chunk **out)
 {
     struct cutter k = {.a = a};
     xor2 |= c->st != NULL;
@@ -335,8 +341,8 @@ block_writer_cut(struct arena *a, const struct column *c, bool xor2, struct bloc
 }
 
 bool
-block_writer_add_column(struct block_writer *w, struct labels labels, const struct column *c, bool xor2,
-                        struct err *e)
+block_writer_add_column(struct block_writer *w, struct labels labels, const struct column *c,
+                        bool xor2, struct err *e)
 {
     CHECK_MAGIC(w, BLOCK_WRITER_MAGIC);
     struct block_writer_chunk *v;

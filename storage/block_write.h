@@ -28,16 +28,16 @@
 struct block_writer;
 
 struct block_write_opts {
-    const char *dir;    /* the parent of block folders; copied */
-    int64_t mint, maxt; /* the block's bounds, maxt exclusive */
-    unsigned level;     /* 0 means 1 */
+    const char *dir;                         /* the parent of block folders; copied */
+    int64_t mint, maxt;                      /* the block's bounds, maxt exclusive */
+    unsigned level;                          /* 0 means 1 */
     const struct block_meta *const *parents; /* blocks this one is made of; their sources */
     size_t parents_n;                        /* are united.  None: its own source. Borrowed */
                                              /* during begin. */
-    bool out_of_order;  /* hints */
+    bool out_of_order;                       /* hints */
     bool stale_series;
     bool selected;
-    bool own_source;    /* parents are named, but the source is itself (clean tombstones) */
+    bool own_source;        /* parents are named, but the source is itself (clean tombstones) */
     uint64_t segment_bytes; /* 0: BLOCK_SEGMENT_BYTES; tests make both small */
     size_t postings_bytes;  /* 0: BLOCK_WRITER_POSTINGS_BYTES */
 };
@@ -49,14 +49,15 @@ struct block_writer_chunk {
     int64_t mint, maxt; /* of its first and last sample */
     str data;           /* borrowed for the call */
 };
-/* Series must ascend by labels_cmp (CHECKed), chunks by mint without overlap.  A series
- * without chunks is left out.  Label strings are borrowed until finish or abort: they
+/* Series must ascend by labels_cmp, chunks by mint without overlap: else ERR_CORRUPT, as
+ * both may come from another's files.  A series without chunks is left out.  Label strings are borrowed until finish or abort: they
  * live in the head or in mapped blocks. */
-bool block_writer_add(struct block_writer *w, struct labels labels, const struct block_writer_chunk *c,
-                      size_t n, struct err *e) MUST_USE;
+bool block_writer_add(struct block_writer *w, struct labels labels,
+                      const struct block_writer_chunk *c, size_t n, struct err *e) MUST_USE;
 /* Publishes.  ulid_out is the block's name, or "" when no series was added and therefore
  * no block made.  Ends the writer in any case. */
-bool block_writer_finish(struct block_writer **w, char ulid_out[ULID_TEXT + 1], struct err *e) MUST_USE;
+bool block_writer_finish(struct block_writer **w, char ulid_out[ULID_TEXT + 1],
+                         struct err *e) MUST_USE;
 void block_writer_abort(struct block_writer **w); /* removes what was written; *w may be NULL */
 
 /* Cuts a column into chunks of CHUNK_TARGET_SAMPLES and adds the series: for callers that

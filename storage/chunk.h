@@ -31,7 +31,12 @@
 #include "model/histogram.h"
 #include "model/sample.h"
 
-enum chunk_encoding { CHUNK_XOR = 1, CHUNK_HISTOGRAM = 2, CHUNK_FLOAT_HISTOGRAM = 3, CHUNK_XOR2 = 4 };
+enum chunk_encoding {
+    CHUNK_XOR = 1,
+    CHUNK_HISTOGRAM = 2,
+    CHUNK_FLOAT_HISTOGRAM = 3,
+    CHUNK_XOR2 = 4
+};
 
 #define CHUNK_TARGET_SAMPLES 120 /* as Prometheus; the writer of a chunk cuts near it */
 /* Bounds of the open chunks below, whose bit counts are 16 bits wide. */
@@ -39,14 +44,14 @@ enum chunk_encoding { CHUNK_XOR = 1, CHUNK_HISTOGRAM = 2, CHUNK_FLOAT_HISTOGRAM 
 #define CHUNK_XOR2_SAMPLES_MAX 290
 
 struct chunk_xor {
-    uint8_t *p;       /* cap bytes, the header's two included; NULL when cap is 0 */
-    int64_t t;        /* newest */
-    int64_t delta;    /* newest minus the one before */
-    uint64_t value;   /* bits of the newest */
-    uint16_t bits;    /* written, header included */
-    uint16_t cap;     /* bytes */
+    uint8_t *p;     /* cap bytes, the header's two included; NULL when cap is 0 */
+    int64_t t;      /* newest */
+    int64_t delta;  /* newest minus the one before */
+    uint64_t value; /* bits of the newest */
+    uint16_t bits;  /* written, header included */
+    uint16_t cap;   /* bytes */
     uint16_t samples;
-    uint8_t leading;  /* window; 0xff: none yet */
+    uint8_t leading; /* window; 0xff: none yet */
     uint8_t trailing;
 };
 
@@ -78,10 +83,10 @@ bool chunk_xor_resume(struct chunk_xor *c, str data, struct err *e) MUST_USE;
 
 /* XOR2: the same contract; st is the start time or 0. */
 struct chunk_xor2 {
-    struct chunk_xor x;        /* x.value: the newest that is not stale */
+    struct chunk_xor x; /* x.value: the newest that is not stale */
     int64_t st, st_diff;
-    uint16_t st_change;        /* index of the first change; 0: none */
-    bool st_known;             /* the first sample has one */
+    uint16_t st_change; /* index of the first change; 0: none */
+    bool st_known;      /* the first sample has one */
 };
 void chunk_xor2_init(struct chunk_xor2 *c, uint8_t *p, size_t cap);
 bool chunk_xor2_append(struct chunk_xor2 *c, int64_t st, int64_t t, double v) MUST_USE;
@@ -99,12 +104,13 @@ void chunk_histogram_free(struct chunk_histogram **c);
  * against counter, stale against not): nothing changed, the caller seals this chunk and
  * puts h into a new one.  The first append of a new chunk takes the sealed one as prev
  * (else NULL) and derives the reset header from it, as Prometheus does. */
-bool chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *prev, int64_t t,
-                            const struct histogram *h) MUST_USE;
+bool chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *prev,
+                            int64_t t, const struct histogram *h) MUST_USE;
 unsigned chunk_histogram_samples(const struct chunk_histogram *c);
 enum chunk_encoding chunk_histogram_encoding(const struct chunk_histogram *c);
 str chunk_histogram_data(const struct chunk_histogram *c); /* borrowed until the next append */
-struct chunk_histogram *chunk_histogram_resume(enum chunk_encoding encoding, str data, struct err *e);
+struct chunk_histogram *chunk_histogram_resume(enum chunk_encoding encoding, str data,
+                                               struct err *e);
 
 /* Any encoding.  Samples claimed by the header; 0 if data is too short for one. */
 unsigned chunk_samples(str data);
@@ -114,8 +120,8 @@ unsigned chunk_samples(str data);
  * byte outside data.  A sample not later than its predecessor is left out, so out
  * ascends if it ended before this chunk (else use storage/merge.h).  ERR_CORRUPT: the
  * bytes end early or make no sense; out->n is as before. */
-bool chunk_decode(enum chunk_encoding encoding, str data, int64_t mint, int64_t maxt, struct arena *a,
-                  struct column *out, struct err *e) MUST_USE;
+bool chunk_decode(enum chunk_encoding encoding, str data, int64_t mint, int64_t maxt,
+                  struct arena *a, struct column *out, struct err *e) MUST_USE;
 bool chunk_encoding_known(unsigned encoding);
 /* Room for `more` samples in t and v (and h, st where present). */
 void column_reserve(struct column *c, struct arena *a, size_t more);

@@ -38,8 +38,10 @@ varbit_of(uint64_t v, unsigned class)
         return (struct bits_varbit){.prefix = 0, .prefix_n = 1};
     if (class == 8)
         return (struct bits_varbit){.prefix = 0xff, .prefix_n = 8, .rest = v, .rest_n = 64};
-    return (struct bits_varbit){.prefix = bits_mask(class) << 1, .prefix_n = class + 1,
-                                .rest = v & bits_mask(n), .rest_n = n};
+    return (struct bits_varbit){.prefix = bits_mask(class) << 1,
+                                .prefix_n = class + 1,
+                                .rest = v & bits_mask(n),
+                                .rest_n = n};
 }
 
 struct bits_varbit
@@ -47,7 +49,7 @@ bits_varbit(int64_t v)
 {
     unsigned class = 0;
     if (v != 0)
-        for (class = 1; class < 8 && !bits_fit(v, varbit_bits[class]); class++)
+        for (class = 1; class < 8 && !bits_fit(v, varbit_bits[class]); class ++)
             ;
     return varbit_of((uint64_t)v, class);
 }
@@ -57,7 +59,7 @@ bits_varbit_u(uint64_t v)
 {
     unsigned class = 0;
     if (v != 0)
-        for (class = 1; class < 8 && v >> varbit_bits[class] != 0; class++)
+        for (class = 1; class < 8 && v >> varbit_bits[class] != 0; class ++)
             ;
     return varbit_of(v, class);
 }

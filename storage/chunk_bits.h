@@ -24,7 +24,6 @@ bits_fit(int64_t x, unsigned n)
 uint64_t bits_get_varbit_u(struct bits *b);
 int64_t bits_get_varbit(struct bits *b);
 
-
 /* Varbit forms for writing: up to 72 bits as `prefix` (prefix_n, 1..57) then `rest`
  * (rest_n, 0..64). */
 struct bits_varbit {
@@ -41,10 +40,10 @@ struct bits_varbit bits_varbit_u(uint64_t v);
 /* An XORed double as encodings 1 to 3 write it: the window is updated by the caller
  * only when the sample is really written. */
 struct bits_xor {
-    uint64_t head;     /* control bits and window */
-    uint64_t sig;      /* significant bits */
-    uint8_t head_n;    /* 1, 2 or 13 */
-    uint8_t sig_n;     /* 0..64 */
+    uint64_t head;             /* control bits and window */
+    uint64_t sig;              /* significant bits */
+    uint8_t head_n;            /* 1, 2 or 13 */
+    uint8_t sig_n;             /* 0..64 */
     uint8_t leading, trailing; /* window after this value */
 };
 static inline struct bits_xor
@@ -56,13 +55,20 @@ bits_xor_of(uint64_t value, uint64_t before, uint8_t leading, uint8_t trailing)
     uint8_t lead = (uint8_t)MIN(__builtin_clzll(x), 31);
     uint8_t trail = (uint8_t)__builtin_ctzll(x);
     if (leading != BITS_NO_WINDOW && lead >= leading && trail >= trailing) {
-        return (struct bits_xor){.head = 2, .head_n = 2, .sig = x >> trailing,
+        return (struct bits_xor){.head = 2,
+                                 .head_n = 2,
+                                 .sig = x >> trailing,
                                  .sig_n = (uint8_t)(64 - leading - trailing),
-                                 .leading = leading, .trailing = trailing};
+                                 .leading = leading,
+                                 .trailing = trailing};
     }
     uint8_t sig = (uint8_t)(64 - lead - trail);
-    return (struct bits_xor){.head = 3u << 11 | (uint64_t)lead << 6 | (sig & 63), .head_n = 13,
-                             .sig = x >> trail, .sig_n = sig, .leading = lead, .trailing = trail};
+    return (struct bits_xor){.head = 3u << 11 | (uint64_t)lead << 6 | (sig & 63),
+                             .head_n = 13,
+                             .sig = x >> trail,
+                             .sig_n = sig,
+                             .leading = lead,
+                             .trailing = trail};
 }
 
 /* Reads one into *value, moving the window; false on an impossible window. */

@@ -245,7 +245,8 @@ get_zero_threshold(struct bits *in)
 /* Each claimed item takes bits that must be there, so a lie cannot make us allocate more
  * than a small multiple of the chunk. */
 static bool
-get_spans(struct bits *in, struct arena *a, struct histogram_span **out, size_t *out_n, size_t *buckets)
+get_spans(struct bits *in, struct arena *a, struct histogram_span **out, size_t *out_n,
+          size_t *buckets)
 {
     uint64_t n = bits_get_varbit_u(in);
     if (n > bits_left(in) / 2)
@@ -299,7 +300,8 @@ get_layout(struct bits *in, struct histogram *l, struct arena *a)
 {
     l->zero_threshold = get_zero_threshold(in);
     int64_t schema = bits_get_varbit(in);
-    if (schema != HISTOGRAM_CUSTOM && (schema < SCHEMA_RESERVED_MIN || schema > SCHEMA_RESERVED_MAX))
+    if (schema != HISTOGRAM_CUSTOM &&
+        (schema < SCHEMA_RESERVED_MIN || schema > SCHEMA_RESERVED_MAX))
         return false;
     l->schema = (int8_t)schema;
     if (!get_spans(in, a, &l->pos_spans, &l->pos_spans_n, &l->pos_n) ||

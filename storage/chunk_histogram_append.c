@@ -16,7 +16,7 @@ struct chunk_histogram {
 #define CHUNK_HISTOGRAM_MAGIC 0x4c61d0f3
     enum chunk_encoding encoding;
     struct hist_state s;
-    void *arrays;        /* owned: the state's spans, bounds and values */
+    void *arrays; /* owned: the state's spans, bounds and values */
     struct hist_bytes b;
 };
 
@@ -140,8 +140,11 @@ walk_state(const struct hist_state *s, bool positive)
 {
     const struct histogram_span *spans = positive ? s->l.pos_spans : s->l.neg_spans;
     size_t n = positive ? s->l.pos_spans_n : s->l.neg_spans_n;
-    struct walk w = {.span = spans, .span_end = spans + n, .index = n ? spans[0].offset : 0,
-                     .hv = positive ? s->pos : s->neg, .integer = s->integer};
+    struct walk w = {.span = spans,
+                     .span_end = spans + n,
+                     .index = n ? spans[0].offset : 0,
+                     .hv = positive ? s->pos : s->neg,
+                     .integer = s->integer};
     walk_settle(&w);
     return w;
 }
@@ -157,7 +160,7 @@ walk_next(struct walk *w)
 
 /* How a sample's buckets relate to the chunk's. */
 struct relation {
-    bool shrank;   /* a counter reset */
+    bool shrank;                  /* a counter reset */
     bool chunk_more, sample_more; /* somebody has buckets the other has not */
 };
 
@@ -322,7 +325,8 @@ recode(struct chunk_histogram *c, const struct histogram *to, struct arena *a)
 {
     struct column col = {.n = 0};
     struct err e;
-    bool good = chunk_decode(c->encoding, chunk_histogram_data(c), INT64_MIN, INT64_MAX, a, &col, &e);
+    bool good =
+        chunk_decode(c->encoding, chunk_histogram_data(c), INT64_MIN, INT64_MAX, a, &col, &e);
     CHECK(good && col.n == c->s.samples);
     own_layout(c, to);
     c->s.samples = 0;
@@ -425,8 +429,10 @@ chunk_histogram_resume(enum chunk_encoding encoding, str data, struct err *e)
     struct hist_state s = {.integer = encoding == CHUNK_HISTOGRAM};
     struct bits in = bits_of(data, HIST_HEADER_BYTES);
     bool good = count > 0 && data.n >= HIST_HEADER_BYTES && hist_read_first(&in, &s, a);
-    while (good && s.samples < count)
-        good = hist_read_next(&in, &s);
+    while (good && s.samples < count) {
+        int64_t before = s.t;
+        good = hist_read_next(&in, &s) && s.t > before;
+    }
     good = good && (in.at + 7) / 8 == data.n;
     if (good) {
         s.reset = (uint8_t)data.p[CHUNK_HEADER_BYTES] & HIST_GAUGE;

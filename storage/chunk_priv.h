@@ -3,8 +3,8 @@
 #include "storage/chunk.h"
 #include "storage/chunk_bits.h"
 
-#define CHUNK_HEADER_BYTES 2      /* the big-endian sample count */
-#define CHUNK_XOR_CAP_MAX 8160    /* its bits fit 16 bits, like every size class below */
+#define CHUNK_HEADER_BYTES 2   /* the big-endian sample count */
+#define CHUNK_XOR_CAP_MAX 8160 /* its bits fit 16 bits, like every size class below */
 
 static inline unsigned
 chunk_count(str data)
@@ -77,7 +77,7 @@ struct hist_value {
  * buckets are held as chunks store them, each as the difference to its neighbour. */
 struct hist_state {
     bool integer;
-    uint8_t reset;      /* the header's flag bits */
+    uint8_t reset; /* the header's flag bits */
     unsigned samples;
     struct histogram l; /* layout: schema, zero threshold, spans, bounds, bucket counts */
     int64_t t, t_delta;

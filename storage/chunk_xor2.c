@@ -334,7 +334,7 @@ static bool
 read_first(struct xor2_read *s, str data)
 {
     *s = (struct xor2_read){.in = bits_of(data, CHUNK_HEADER_BYTES + ST_HEADER_BYTES),
-                             .leading = BITS_NO_WINDOW};
+                            .leading = BITS_NO_WINDOW};
     if (data.n < CHUNK_HEADER_BYTES + ST_HEADER_BYTES)
         return false;
     s->header = (uint8_t)data.p[CHUNK_HEADER_BYTES];
@@ -415,9 +415,13 @@ chunk_xor2_resume(struct chunk_xor2 *c, str data, struct err *e)
     if (!good || (s.in.at + 7) / 8 != data.n)
         return err_set(e, ERR_CORRUPT, "open chunk of %zu bytes does not hold its %u samples",
                        data.n, count);
-    c->x = (struct chunk_xor){.t = s.t, .delta = s.delta, .value = s.base,
-                              .bits = (uint16_t)s.in.at, .samples = (uint16_t)count,
-                              .leading = s.leading, .trailing = s.trailing};
+    c->x = (struct chunk_xor){.t = s.t,
+                              .delta = s.delta,
+                              .value = s.base,
+                              .bits = (uint16_t)s.in.at,
+                              .samples = (uint16_t)count,
+                              .leading = s.leading,
+                              .trailing = s.trailing};
     c->st = s.st;
     c->st_diff = s.st_diff;
     c->st_known = s.header & ST_KNOWN;

@@ -11,7 +11,7 @@
 /* One input block and the series it stands on. */
 struct input {
     struct block *b;
-    uint32_t *refs;      /* all its series, in label order */
+    uint32_t *refs; /* all its series, in label order */
     size_t refs_n, at;
     struct arena *arena; /* of the current series */
     struct block_series s;
@@ -20,11 +20,11 @@ struct input {
 /* A chunk of the series being merged. */
 struct piece {
     const struct input *in;
-    size_t order;               /* of the input: breaks ties */
+    size_t order; /* of the input: breaks ties */
     struct block_chunk chunk;
     enum chunk_encoding encoding;
     str data;
-    struct intervals deleted;   /* of the series in its block */
+    struct intervals deleted; /* of the series in its block */
 };
 
 struct run {
@@ -32,10 +32,10 @@ struct run {
     struct compact_result *out;
     struct err *e;
     struct input *in;
-    struct arena *all;          /* of the whole run */
-    struct arena *series;       /* of one merged series */
+    struct arena *all;    /* of the whole run */
+    struct arena *series; /* of one merged series */
     struct block_writer *w;
-    struct piece *pieces;       /* of the series, in the series arena */
+    struct piece *pieces; /* of the series, in the series arena */
     size_t pieces_n, pieces_cap;
     struct block_writer_chunk *chunks; /* the result for the series */
     size_t chunks_n, chunks_cap;
@@ -131,7 +131,8 @@ encode(struct run *r, struct piece *p, size_t n)
     const struct column **in = ARENA_ARRAY(r->series, const struct column *, n);
     qsort(p, n, sizeof *p, compare_orders);
     for (size_t i = 0; i < n; i++) {
-        if (!chunk_decode(p[i].encoding, p[i].data, INT64_MIN, INT64_MAX, r->series, &cols[i], r->e))
+        if (!chunk_decode(p[i].encoding, p[i].data, INT64_MIN, INT64_MAX, r->series, &cols[i],
+                          r->e))
             return err_prefix(r->e, "block %s: ", block_meta(p[i].in->b)->ulid);
         intervals_apply(p[i].deleted, &cols[i], 0);
         in[i] = &cols[i];
@@ -199,11 +200,16 @@ merge_series(struct run *r)
 }
 
 static void
-describe(const struct compact_job *job, const struct block_meta **parents, struct block_write_opts *o)
+describe(const struct compact_job *job, const struct block_meta **parents,
+         struct block_write_opts *o)
 {
-    *o = (struct block_write_opts){.dir = job->dir, .parents = parents, .parents_n = job->n,
-                                   .out_of_order = true, .own_source = job->clean,
-                                   .mint = INT64_MAX, .maxt = INT64_MIN};
+    *o = (struct block_write_opts){.dir = job->dir,
+                                   .parents = parents,
+                                   .parents_n = job->n,
+                                   .out_of_order = true,
+                                   .own_source = job->clean,
+                                   .mint = INT64_MAX,
+                                   .maxt = INT64_MIN};
     for (size_t i = 0; i < job->n; i++) {
         const struct block_meta *m = parents[i] = block_meta(job->blocks[i]);
         o->mint = MIN(o->mint, m->mint);
@@ -221,7 +227,8 @@ overlap(const struct compact_job *job)
 {
     for (size_t i = 0; i < job->n; i++)
         for (size_t k = 0; k < i; k++) {
-            const struct block_meta *a = block_meta(job->blocks[i]), *b = block_meta(job->blocks[k]);
+            const struct block_meta *a = block_meta(job->blocks[i]),
+                                    *b = block_meta(job->blocks[k]);
             if (a->mint < b->maxt && b->mint < a->maxt)
                 return true;
         }

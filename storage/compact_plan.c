@@ -138,15 +138,15 @@ plan_class(const struct item *v, size_t n, const int64_t *ranges, size_t ranges_
 
 enum class { WHOLE, STALE, SELECTED, CLASSES };
 
-static enum class
-class_of(const struct block_meta *m)
-{
-    return m->stale_series ? STALE : m->selected ? SELECTED : WHOLE;
+static enum class class_of(const struct block_meta *m) {
+    return m->stale_series ? STALE
+           : m->selected   ? SELECTED
+                           : WHOLE;
 }
 
 size_t
-compact_plan(const struct block_meta *const *metas, size_t n, const int64_t *ranges, size_t ranges_n,
-             size_t *picked)
+compact_plan(const struct block_meta *const *metas, size_t n, const int64_t *ranges,
+             size_t ranges_n, size_t *picked)
 {
     CHECK(ranges_n > 0);
     struct item *v = MEM_ARRAY(struct item, MAX(n, 1));

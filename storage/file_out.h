@@ -11,9 +11,9 @@
 
 struct file_out {
     struct io_file *f;
-    struct buf b;    /* not yet written */
-    uint64_t at;     /* file offset where b goes */
-    uint32_t crc;    /* of what was put since file_out_crc_start */
+    struct buf b; /* not yet written */
+    uint64_t at;  /* file offset where b goes */
+    uint32_t crc; /* of what was put since file_out_crc_start */
     bool failed;
     struct err why;
 };
@@ -44,8 +44,8 @@ void file_out_close(struct file_out *o); /* of a zeroed one too */
 struct file_in {
     struct io_file *f; /* borrowed */
     struct buf b;
-    size_t used;       /* of b */
-    uint64_t at, end;  /* file offset behind b; how far to read */
+    size_t used;      /* of b */
+    uint64_t at, end; /* file offset behind b; how far to read */
 };
 void file_in_init(struct file_in *i, struct io_file *f, uint64_t end);
 /* Up to `want` bytes from here on, fewer at the end of the file; borrowed until the next

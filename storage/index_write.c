@@ -24,7 +24,7 @@ struct index_writer {
     unsigned magic;
 #define INDEX_WRITER_MAGIC 0x5e01d77a
     char *path, *spill_path;
-    size_t postings_max;      /* references per batch */
+    size_t postings_max; /* references per batch */
     struct file_out spill, out;
     struct buf record;
     str *symbols;
@@ -33,14 +33,14 @@ struct index_writer {
     struct pair *pairs;
     size_t pairs_n, pairs_cap;
     struct id_set pair_set;
-    struct label *last;       /* labels of the series before, and their pairs */
+    struct label *last; /* labels of the series before, and their pairs */
     uint32_t *last_pairs;
     size_t last_n, last_cap, last_pairs_cap;
-    uint32_t *refs;           /* of the series, in the order of the spill */
+    uint32_t *refs; /* of the series, in the order of the spill */
     size_t series_n;
     uint64_t spill_bytes;
     /* made by finish */
-    uint32_t *order;          /* pair numbers, sorted by label */
+    uint32_t *order; /* pair numbers, sorted by label */
     uint64_t toc_symbols, toc_series, toc_labels, toc_postings, toc_table;
 };
 
@@ -204,7 +204,8 @@ index_writer_add(struct index_writer *w, struct labels labels, const struct bloc
                  size_t n, struct err *e)
 {
     CHECK_MAGIC(w, INDEX_WRITER_MAGIC);
-    CHECK(in_order(w, labels));
+    if (!in_order(w, labels))
+        return err_set(e, ERR_CORRUPT, "series are out of order");
     if (w->series_n == UINT32_MAX)
         return err_set(e, ERR_LIMIT, "more series than an index can hold");
     note_labels(w, labels);
@@ -487,8 +488,8 @@ write_table(struct index_writer *w, struct err *e)
 {
     uint64_t bytes = 4 + table_entries(w, false);
     if (bytes > UINT32_MAX)
-        return err_set(e, ERR_LIMIT, "postings offset table size exceeds %u bytes: %llu", UINT32_MAX,
-                       (unsigned long long)bytes);
+        return err_set(e, ERR_LIMIT, "postings offset table size exceeds %u bytes: %llu",
+                       UINT32_MAX, (unsigned long long)bytes);
     w->toc_table = file_out_pos(&w->out);
     file_out_u32_be(&w->out, (uint32_t)bytes);
     file_out_crc_start(&w->out);

@@ -17,8 +17,8 @@ struct index_writer;
 bool index_writer_open(struct index_writer **out, const char *dir, size_t postings_bytes,
                        struct err *e) MUST_USE;
 /* Label strings are borrowed until the writer is closed. */
-bool index_writer_add(struct index_writer *w, struct labels labels, const struct block_chunk *chunks,
-                      size_t n, struct err *e) MUST_USE;
+bool index_writer_add(struct index_writer *w, struct labels labels,
+                      const struct block_chunk *chunks, size_t n, struct err *e) MUST_USE;
 /* Writes and syncs the index, removes the spill. */
 bool index_writer_finish(struct index_writer *w, struct err *e) MUST_USE;
 void index_writer_close(struct index_writer **w); /* *w may be NULL */

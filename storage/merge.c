@@ -94,7 +94,8 @@ column_merge(struct arena *a, const struct column *const *in, size_t n, struct c
 void
 merge_labels_init(struct merge_labels *m, struct arena *a, size_t inputs)
 {
-    *m = (struct merge_labels){.heap = ARENA_ARRAY(a, struct merge_labels_item, inputs), .cap = inputs};
+    *m = (struct merge_labels){.heap = ARENA_ARRAY(a, struct merge_labels_item, inputs),
+                               .cap = inputs};
 }
 
 static bool

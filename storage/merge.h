@@ -13,7 +13,8 @@
  * histograms are shared with them.  out must end before all of them. */
 void column_merge(struct arena *a, const struct column *const *in, size_t n, struct column *out);
 /* Copies c[from, to) to the end of out. */
-void column_append(struct arena *a, struct column *out, const struct column *c, size_t from, size_t to);
+void column_append(struct arena *a, struct column *out, const struct column *c, size_t from,
+                   size_t to);
 
 /* Orders n cursors: a heap over the inputs' current label sets.
  *     struct merge_labels m;
@@ -25,7 +26,7 @@ struct merge_labels {
     struct merge_labels_item {
         struct labels labels;
         uint32_t input;
-    } *heap;
+    } * heap;
     size_t n, cap;
 };
 void merge_labels_init(struct merge_labels *m, struct arena *a, size_t inputs);

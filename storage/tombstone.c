@@ -182,8 +182,8 @@ tombstones_count(const struct tombstones *t)
 }
 
 void
-tombstones_each(const struct tombstones *t, void (*fn)(void *arg, uint64_t ref, struct intervals iv),
-                void *arg)
+tombstones_each(const struct tombstones *t,
+                void (*fn)(void *arg, uint64_t ref, struct intervals iv), void *arg)
 {
     CHECK_MAGIC(t, TOMBSTONES_MAGIC);
     for (size_t i = 0; i < t->n; i++)
@@ -247,7 +247,8 @@ tombstones_read(const char *dir, struct tombstones **out, struct err *e)
     if (!io_exists(path))
         *out = tombstones_new();
     else
-        good = io_read_file(path, TOMBSTONE_FILE_MAX, &b, e) && tombstones_decode(buf_str(&b), out, e);
+        good =
+            io_read_file(path, TOMBSTONE_FILE_MAX, &b, e) && tombstones_decode(buf_str(&b), out, e);
     buf_free(&b);
     mem_free(path);
     return good;

@@ -39,8 +39,8 @@ struct intervals tombstones_get(const struct tombstones *t, uint64_t ref);
 /* Intervals of all series: what meta.json calls numTombstones. */
 size_t tombstones_count(const struct tombstones *t);
 /* Calls fn for each series in order of references. */
-void tombstones_each(const struct tombstones *t, void (*fn)(void *arg, uint64_t ref, struct intervals iv),
-                     void *arg);
+void tombstones_each(const struct tombstones *t,
+                     void (*fn)(void *arg, uint64_t ref, struct intervals iv), void *arg);
 
 /* <dir>/tombstones.  Writing is durable (io_replace). */
 bool tombstones_read(const char *dir, struct tombstones **out, struct err *e) MUST_USE;

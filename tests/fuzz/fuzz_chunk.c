@@ -79,11 +79,21 @@ seed_histograms(struct buf *out, bool integer, bool custom)
     double pos[] = {1, 2, 3, 4}, neg[] = {7}, bounds[] = {0.5, 1.25, 1e9};
     struct histogram_span ps[] = {{-2, 2}, {3, 2}}, cs[] = {{0, 4}}, ns[] = {{0, 1}};
     for (int i = 0; i < 6; i++) {
-        struct histogram h = {.integer = integer, .schema = custom ? HISTOGRAM_CUSTOM : 2, .count = 17 + i,
-                              .sum = 5.5 * i, .zero_threshold = custom ? 0 : 0.001,
-                              .pos_spans = custom ? cs : ps, .pos_spans_n = custom ? 1 : 2, .pos = pos,
-                              .pos_n = 4, .neg_spans = ns, .neg_spans_n = !custom, .neg = neg,
-                              .neg_n = !custom, .custom = bounds, .custom_n = custom ? 3 : 0};
+        struct histogram h = {.integer = integer,
+                              .schema = custom ? HISTOGRAM_CUSTOM : 2,
+                              .count = 17 + i,
+                              .sum = 5.5 * i,
+                              .zero_threshold = custom ? 0 : 0.001,
+                              .pos_spans = custom ? cs : ps,
+                              .pos_spans_n = custom ? 1 : 2,
+                              .pos = pos,
+                              .pos_n = 4,
+                              .neg_spans = ns,
+                              .neg_spans_n = !custom,
+                              .neg = neg,
+                              .neg_n = !custom,
+                              .custom = bounds,
+                              .custom_n = custom ? 3 : 0};
         CHECK(chunk_histogram_append(c, NULL, 1000 * i, &h));
         pos[i % 4] += i;
     }

@@ -114,7 +114,8 @@ fuzz_seed(struct buf *out, unsigned i)
         struct label l[] = {{STRL("__name__"), STRL("up")},
                             {STRL("a"), arena_printf(a, "%03u", s)},
                             {STRL("b"), arena_printf(a, "%u", s % 3)}};
-        struct block_chunk c[] = {{.mint = s, .maxt = s + 10, .ref = 8 + s}, {.mint = s + 11, .maxt = s + 12, .ref = 99 + s}};
+        struct block_chunk c[] = {{.mint = s, .maxt = s + 10, .ref = 8 + s},
+                                  {.mint = s + 11, .maxt = s + 12, .ref = 99 + s}};
         CHECK(index_writer_add(w, (struct labels){l, 2 + s % 2}, c, 1 + s % 2, &e));
     }
     CHECK(index_writer_finish(w, &e));

@@ -52,8 +52,8 @@ model_tmp_drop(char **dir)
 static inline double
 model_value(double before)
 {
-    static const uint64_t special[] = {STALE_NAN_BITS, NORMAL_NAN_BITS, 0x7ff0000000000000, 0,
-                                       0x8000000000000000, 1};
+    static const uint64_t special[] = {
+        STALE_NAN_BITS, NORMAL_NAN_BITS, 0x7ff0000000000000, 0, 0x8000000000000000, 1};
     switch (rng_below(8)) {
     case 0:
         return f64_from_bits(special[rng_below(ARRAY_LEN(special))]);
@@ -70,7 +70,8 @@ model_value(double before)
 static inline int
 model_compare(const void *x, const void *y)
 {
-    return labels_cmp(((const struct model_series *)x)->labels, ((const struct model_series *)y)->labels);
+    return labels_cmp(((const struct model_series *)x)->labels,
+                      ((const struct model_series *)y)->labels);
 }
 
 /* Labels over small pools, so that sets share names and values, and lack some. */
@@ -135,8 +136,11 @@ model_write(const struct model *m, const char *dir)
 {
     struct err e;
     struct block_writer *w;
-    struct block_write_opts o = {.dir = dir, .mint = m->mint, .maxt = m->maxt,
-                                 .segment_bytes = 20000, .postings_bytes = 400};
+    struct block_write_opts o = {.dir = dir,
+                                 .mint = m->mint,
+                                 .maxt = m->maxt,
+                                 .segment_bytes = 20000,
+                                 .postings_bytes = 400};
     char ulid[ULID_TEXT + 1];
     ck_assert_msg(block_writer_begin(&w, &o, &e), "%s", e.text);
     for (size_t i = 0; i < m->n; i++)

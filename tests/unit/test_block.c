@@ -42,8 +42,15 @@ END_TEST
 
 START_TEST(meta_text)
 {
-    struct block_meta m = {.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FAV", .mint = -5, .maxt = 7, .samples = 3,
-                           .float_samples = 3, .series = 2, .chunks = 2, .level = 2, .failed = true,
+    struct block_meta m = {.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                           .mint = -5,
+                           .maxt = 7,
+                           .samples = 3,
+                           .float_samples = 3,
+                           .series = 2,
+                           .chunks = 2,
+                           .level = 2,
+                           .failed = true,
                            .out_of_order = true};
     m.sources = mem_array(1, sizeof *m.sources);
     memcpy(m.sources[0], m.ulid, sizeof m.ulid);
@@ -55,15 +62,16 @@ START_TEST(meta_text)
     struct buf b = {0};
     char *path = io_join(dir, "meta.json");
     ck_assert(io_read_file(path, 10000, &b, &e));
-    ck_assert_str_eq(buf_cstr(&b),
-                     "{\n\t\"ulid\": \"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\n\t\"minTime\": -5,\n"
-                     "\t\"maxTime\": 7,\n\t\"stats\": {\n\t\t\"numSamples\": 3,\n"
-                     "\t\t\"numFloatSamples\": 3,\n\t\t\"numSeries\": 2,\n\t\t\"numChunks\": 2\n\t},\n"
-                     "\t\"compaction\": {\n\t\t\"level\": 2,\n\t\t\"sources\": [\n"
-                     "\t\t\t\"01ARZ3NDEKTSV4RRFFQ69G5FAV\"\n\t\t],\n\t\t\"parents\": [\n\t\t\t{\n"
-                     "\t\t\t\t\"ulid\": \"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\n\t\t\t\t\"minTime\": 0,\n"
-                     "\t\t\t\t\"maxTime\": 9\n\t\t\t}\n\t\t],\n\t\t\"failed\": true,\n\t\t\"hints\": [\n"
-                     "\t\t\t\"from-out-of-order\"\n\t\t]\n\t},\n\t\"version\": 1\n}");
+    ck_assert_str_eq(
+        buf_cstr(&b),
+        "{\n\t\"ulid\": \"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\n\t\"minTime\": -5,\n"
+        "\t\"maxTime\": 7,\n\t\"stats\": {\n\t\t\"numSamples\": 3,\n"
+        "\t\t\"numFloatSamples\": 3,\n\t\t\"numSeries\": 2,\n\t\t\"numChunks\": 2\n\t},\n"
+        "\t\"compaction\": {\n\t\t\"level\": 2,\n\t\t\"sources\": [\n"
+        "\t\t\t\"01ARZ3NDEKTSV4RRFFQ69G5FAV\"\n\t\t],\n\t\t\"parents\": [\n\t\t\t{\n"
+        "\t\t\t\t\"ulid\": \"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\n\t\t\t\t\"minTime\": 0,\n"
+        "\t\t\t\t\"maxTime\": 9\n\t\t\t}\n\t\t],\n\t\t\"failed\": true,\n\t\t\"hints\": [\n"
+        "\t\t\t\"from-out-of-order\"\n\t\t]\n\t},\n\t\"version\": 1\n}");
     struct block_meta r;
     ck_assert(block_meta_read(dir, &r, &e));
     ck_assert(r.mint == -5 && r.maxt == 7 && r.samples == 3 && r.level == 2 && r.failed &&
@@ -79,13 +87,16 @@ END_TEST
 static void
 random_matcher(struct matcher *m)
 {
-    static const char *const names[] = {"__name__", "dc", "host", "instance", "job", "le", "pod", "none"};
+    static const char *const names[] = {"__name__", "dc", "host", "instance",
+                                        "job",      "le", "pod",  "none"};
     static const char *const texts[] = {"v1", "w2", "", "v0", "v3", "nothing"};
-    static const char *const patterns[] = {"v1|w2", "v.*", ".*",  ".+",     "|v1", "w[0-3]", "v1.*",
-                                           "",      "x+",  "v1|", "(v|w)2", ".2",  "none|v0|v0|w4", "(?i)V1"};
+    static const char *const patterns[] = {
+        "v1|w2", "v.*", ".*",  ".+",     "|v1", "w[0-3]",        "v1.*",
+        "",      "x+",  "v1|", "(v|w)2", ".2",  "none|v0|v0|w4", "(?i)V1"};
     enum matcher_type type = (enum matcher_type)rng_below(4);
     bool regex = type == MATCH_RE || type == MATCH_NRE;
-    const char *value = regex ? patterns[rng_below(ARRAY_LEN(patterns))] : texts[rng_below(ARRAY_LEN(texts))];
+    const char *value =
+        regex ? patterns[rng_below(ARRAY_LEN(patterns))] : texts[rng_below(ARRAY_LEN(texts))];
     ck_assert(matcher_init(m, type, str_of(names[rng_below(ARRAY_LEN(names))]), str_of(value), &e));
 }
 
@@ -228,11 +239,35 @@ START_TEST(nothing_written)
 }
 END_TEST
 
+/* What may come from another's files is refused, not a reason to stop. */
+START_TEST(bad_order)
+{
+    uint8_t bytes[] = {0, 0};
+    struct block_writer_chunk c[] = {{CHUNK_XOR, 5, 9, STR(bytes, 2)},
+                                     {CHUNK_XOR, 9, 12, STR(bytes, 2)}};
+    struct label a = {STRL("a"), STRL("1")}, b = {STRL("a"), STRL("2")};
+    struct block_write_opts o = {.dir = dir, .mint = 0, .maxt = 10};
+    for (int i = 0; i < 3; i++) {
+        struct block_writer *w;
+        ck_assert(block_writer_begin(&w, &o, &e));
+        bool good = i == 0 || block_writer_add(w, (struct labels){i == 1 ? &b : &a, 1}, c, 1, &e);
+        ck_assert(good);
+        ck_assert(!block_writer_add(w, (struct labels){&a, 1}, c, i ? 1 : 2, &e));
+        ck_assert_int_eq(e.kind, ERR_CORRUPT);
+        block_writer_abort(&w);
+    }
+    struct block_writer *w;
+    o.maxt = 0;
+    ck_assert(!block_writer_begin(&w, &o, &e));
+}
+END_TEST
+
 static bool
 write_small(const struct model *m)
 {
     struct block_writer *w;
-    struct block_write_opts o = {.dir = dir, .mint = m->mint, .maxt = m->maxt, .segment_bytes = 3000};
+    struct block_write_opts o = {
+        .dir = dir, .mint = m->mint, .maxt = m->maxt, .segment_bytes = 3000};
     char ulid[ULID_TEXT + 1];
     if (!block_writer_begin(&w, &o, &e))
         return false;
@@ -248,8 +283,9 @@ write_small(const struct model *m)
  * the last sync of the parent failed: then the whole block is there. */
 START_TEST(failing_disk)
 {
-    static const enum fault faults[] = {FAULT_IO_OPEN, FAULT_IO_WRITE, FAULT_IO_SHORT_WRITE, FAULT_IO_SYNC,
-                                        FAULT_IO_RENAME, FAULT_IO_MKDIR, FAULT_IO_READ};
+    static const enum fault faults[] = {FAULT_IO_OPEN, FAULT_IO_WRITE,  FAULT_IO_SHORT_WRITE,
+                                        FAULT_IO_SYNC, FAULT_IO_RENAME, FAULT_IO_MKDIR,
+                                        FAULT_IO_READ};
     struct model m;
     rng_seed(4);
     model_make(&m, 20, 100, 0, HOUR);
@@ -489,7 +525,8 @@ START_TEST(promtool_writes)
     FILE *f = fopen(text, "w");
     for (int i = 0; i < 40; i++)
         for (int k = 0; k < 200; k++)
-            fprintf(f, "m_%d{i=\"%d\",x=\"y\"} %d %d\n", i / 10, i, i * 1000 + k, 1600000000 + 15 * k);
+            fprintf(f, "m_%d{i=\"%d\",x=\"y\"} %d %d\n", i / 10, i, i * 1000 + k,
+                    1600000000 + 15 * k);
     fprintf(f, "# EOF\n");
     fclose(f);
     mem_free(text);
@@ -546,6 +583,7 @@ main(void)
     tcase_add_test(t, meta_text);
     tcase_add_loop_test(t, random_blocks, 0, 4);
     tcase_add_test(t, nothing_written);
+    tcase_add_test(t, bad_order);
     tcase_add_test(t, failing_disk);
     tcase_add_loop_test(t, damaged_files, 0, 4);
     tcase_add_test(t, shrinking_files);

@@ -125,7 +125,8 @@ static void
 check_floats(const struct series *s, enum chunk_encoding encoding, str data, const char *name)
 {
     struct column c = {.n = 0};
-    ck_assert_msg(chunk_decode(encoding, data, INT64_MIN, INT64_MAX, a, &c, &e), "%s: %s", name, e.text);
+    ck_assert_msg(chunk_decode(encoding, data, INT64_MIN, INT64_MAX, a, &c, &e), "%s: %s", name,
+                  e.text);
     ck_assert_uint_eq(c.n, s->n);
     for (unsigned i = 0; i < s->n; i++) {
         if (c.t[i] != s->t[i] || f64_bits(c.v[i]) != s->v[i] || (c.st ? c.st[i] : 0) != s->st[i])
@@ -314,9 +315,16 @@ END_TEST
 static double
 trouble(double before)
 {
-    static const uint64_t special[] = {STALE_NAN_BITS, NORMAL_NAN_BITS, 0x7ff0000000000000,
-                                       0xfff0000000000000, 0x8000000000000000, 0, 1,
-                                       0x7fefffffffffffff, UINT64_MAX, 0x7ff8000000000000};
+    static const uint64_t special[] = {STALE_NAN_BITS,
+                                       NORMAL_NAN_BITS,
+                                       0x7ff0000000000000,
+                                       0xfff0000000000000,
+                                       0x8000000000000000,
+                                       0,
+                                       1,
+                                       0x7fefffffffffffff,
+                                       UINT64_MAX,
+                                       0x7ff8000000000000};
     switch (rng_below(6)) {
     case 0:
         return f64_from_bits(special[rng_below(ARRAY_LEN(special))]);
@@ -461,12 +469,22 @@ START_TEST(damaged_histograms)
         enum chunk_encoding encoding = integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
         struct chunk_histogram *c = chunk_histogram_new(encoding);
         for (int i = 0; i < 6; i++) {
-            struct histogram h = {
-                .integer = integer, .schema = custom ? HISTOGRAM_CUSTOM : 2, .count = 17 + i,
-                .sum = 5.5 * i, .zero_count = custom ? 0 : i, .zero_threshold = custom ? 0 : 0.001,
-                .pos_spans = custom ? cs : ps, .pos_spans_n = custom ? 1 : 2, .pos = pos, .pos_n = 4,
-                .neg_spans = ns, .neg_spans_n = !custom, .neg = neg, .neg_n = !custom,
-                .custom = bounds, .custom_n = custom ? 4 : 0};
+            struct histogram h = {.integer = integer,
+                                  .schema = custom ? HISTOGRAM_CUSTOM : 2,
+                                  .count = 17 + i,
+                                  .sum = 5.5 * i,
+                                  .zero_count = custom ? 0 : i,
+                                  .zero_threshold = custom ? 0 : 0.001,
+                                  .pos_spans = custom ? cs : ps,
+                                  .pos_spans_n = custom ? 1 : 2,
+                                  .pos = pos,
+                                  .pos_n = 4,
+                                  .neg_spans = ns,
+                                  .neg_spans_n = !custom,
+                                  .neg = neg,
+                                  .neg_n = !custom,
+                                  .custom = bounds,
+                                  .custom_n = custom ? 4 : 0};
             ck_assert(chunk_histogram_append(c, NULL, 1000 * i, &h));
             pos[i % 4] += i;
         }

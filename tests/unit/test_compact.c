@@ -109,8 +109,8 @@ START_TEST(plan_examples)
     struct buf got = {0};
     for (size_t i = 0; i < k; i++)
         buf_printf(&got, "%s%zu", i ? " " : "", picked[i]);
-    ck_assert_msg(strcmp(buf_cstr(&got), plans[_i].want) == 0, "%s: [%s], want [%s]", plans[_i].blocks,
-                  buf_cstr(&got), plans[_i].want);
+    ck_assert_msg(strcmp(buf_cstr(&got), plans[_i].want) == 0, "%s: [%s], want [%s]",
+                  plans[_i].blocks, buf_cstr(&got), plans[_i].want);
     buf_free(&got);
 }
 END_TEST
@@ -127,7 +127,8 @@ END_TEST
 
 START_TEST(superseded)
 {
-    struct block_meta m[3] = {{.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FA0"}, {.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FA1"},
+    struct block_meta m[3] = {{.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FA0"},
+                              {.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FA1"},
                               {.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FA2"}};
     struct block_desc parent = {.ulid = "01ARZ3NDEKTSV4RRFFQ69G5FA0"};
     const struct block_meta *list[] = {&m[0], &m[1], &m[2]};
@@ -183,7 +184,8 @@ random_delete(struct model *m, struct block *b)
         from = INT64_MIN;
         to = INT64_MAX;
     }
-    ck_assert(matcher_init(&ms, MATCH_EQ, rng_below(2) ? STRL("job") : STRL("dc"), str_of(value), &e));
+    ck_assert(
+        matcher_init(&ms, MATCH_EQ, rng_below(2) ? STRL("job") : STRL("dc"), str_of(value), &e));
     ck_assert_msg(block_delete(b, &ms, 1, from, to, &e), "%s", e.text);
     model_delete(m, &ms, 1, from, to);
     matcher_fini(&ms);

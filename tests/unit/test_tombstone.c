@@ -126,8 +126,8 @@ END_TEST
 /* The header's example of the file, and all ways to break it. */
 START_TEST(damage)
 {
-    static const uint8_t want[] = {0x01, 0x30, 0xba, 0x30, 1,    7,    0xd0, 0x0f,
-                                   0xa0, 0x1f, 0x7b, 0xc2, 0xe7, 0x88};
+    static const uint8_t want[] = {0x01, 0x30, 0xba, 0x30, 1,    7,    0xd0,
+                                   0x0f, 0xa0, 0x1f, 0x7b, 0xc2, 0xe7, 0x88};
     struct tombstones *t = tombstones_new(), *back;
     tombstones_add(t, 7, 1000, 2000);
     struct buf image = {0};
