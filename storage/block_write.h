@@ -50,8 +50,8 @@ struct block_writer_chunk {
     str data;           /* borrowed for the call */
 };
 /* Series must ascend by labels_cmp, chunks by mint without overlap: else ERR_CORRUPT, as
- * both may come from another's files.  A series without chunks is left out.  Label strings are borrowed until finish or abort: they
- * live in the head or in mapped blocks. */
+ * both may come from another's files.  A series without chunks is left out.  Label
+ * strings are borrowed until finish or abort: they live in the head or in mapped blocks. */
 bool block_writer_add(struct block_writer *w, struct labels labels,
                       const struct block_writer_chunk *c, size_t n, struct err *e) MUST_USE;
 /* Publishes.  ulid_out is the block's name, or "" when no series was added and therefore
