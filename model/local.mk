@@ -11,3 +11,4 @@ libmodel_a_SOURCES += model/histogram_quantile.c model/histogram_trim.c
 libmodel_a_SOURCES += model/histogram_text.c model/histogram_validate.c
 libmodel_a_SOURCES += model/histogram_convert.c model/histogram_convert.h
 libmodel_a_SOURCES += model/labels_keep.c
+libmodel_a_SOURCES += model/strings.c model/strings.h
