@@ -126,7 +126,7 @@ chunks_samples(const struct block_chunks *c, uint64_t ref)
 {
     uint64_t len = 0;
     struct dec d = chunk_at(c, ref, &len);
-    dec_u8(&d);
+    enum chunk_encoding encoding = (enum chunk_encoding)dec_u8(&d);
     str data = dec_bytes(&d, MIN(len, 2));
-    return d.bad ? 0 : chunk_samples(data);
+    return d.bad ? 0 : chunk_samples(encoding, data);
 }

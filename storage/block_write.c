@@ -202,10 +202,9 @@ put_chunk(struct block_writer *w, const struct block_writer_chunk *c, uint64_t *
 static void
 count_chunk(struct block_meta *m, const struct block_writer_chunk *c)
 {
-    unsigned n = chunk_samples(c->data);
-    bool histograms = c->encoding == CHUNK_HISTOGRAM || c->encoding == CHUNK_FLOAT_HISTOGRAM;
+    unsigned n = chunk_samples(c->encoding, c->data);
     m->samples += n;
-    if (histograms)
+    if (chunk_is_histogram(c->encoding))
         m->histogram_samples += n;
     else
         m->float_samples += n;
@@ -293,22 +292,34 @@ seal_histogram(struct cutter *k, struct chunk_histogram *h, int64_t mint, int64_
     cut(k, chunk_histogram_encoding(h), mint, maxt, arena_str(k->a, chunk_histogram_data(h)));
 }
 
+static bool
+any_start_time(const struct column *c, size_t from, size_t to)
+{
+    for (size_t i = from; c->st && i < to; i++) {
+        if (c->st[i] != 0)
+            return true;
+    }
+    return false;
+}
+
 /* Rows [from, to) are histograms of one kind. */
 static void
 cut_histograms(struct cutter *k, const struct column *c, size_t from, size_t to)
 {
-    enum chunk_encoding encoding = c->h[from]->integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
+    bool starts = any_start_time(c, from, to);
+    enum chunk_encoding encoding = chunk_histogram_kind(c->h[from]->integer, starts);
     struct chunk_histogram *now = chunk_histogram_new(encoding), *before = NULL;
     size_t start = from;
     for (size_t i = from; i < to; i++) {
         bool full = chunk_histogram_samples(now) >= CHUNK_TARGET_SAMPLES;
-        if (full || !chunk_histogram_append(now, before, c->t[i], c->h[i])) {
+        int64_t st = starts ? c->st[i] : 0;
+        if (full || !chunk_histogram_append_st(now, before, st, c->t[i], c->h[i])) {
             seal_histogram(k, now, c->t[start], c->t[i - 1]);
             chunk_histogram_free(&before);
             before = now;
             now = chunk_histogram_new(encoding);
             start = i;
-            bool first = chunk_histogram_append(now, before, c->t[i], c->h[i]);
+            bool first = chunk_histogram_append_st(now, before, st, c->t[i], c->h[i]);
             CHECK(first);
         }
     }

@@ -6,13 +6,14 @@
 bool
 chunk_encoding_known(unsigned encoding)
 {
-    return encoding >= CHUNK_XOR && encoding <= CHUNK_XOR2;
+    return encoding >= CHUNK_XOR && encoding <= CHUNK_FLOAT_HISTOGRAM_ST;
 }
 
 unsigned
-chunk_samples(str data)
+chunk_samples(enum chunk_encoding encoding, str data)
 {
-    return data.n < CHUNK_HEADER_BYTES ? 0 : chunk_count(data);
+    unsigned n = data.n < CHUNK_HEADER_BYTES ? 0 : chunk_count(data);
+    return chunk_has_starts(encoding) ? n & HIST_ST_SAMPLES_MAX : n;
 }
 
 static void *
@@ -80,6 +81,8 @@ decode(enum chunk_encoding encoding, str data, const struct chunk_range *r)
         return chunk_xor2_decode(data, r);
     case CHUNK_HISTOGRAM:
     case CHUNK_FLOAT_HISTOGRAM:
+    case CHUNK_HISTOGRAM_ST:
+    case CHUNK_FLOAT_HISTOGRAM_ST:
         return chunk_histogram_decode(encoding, data, r);
     }
     return false;
@@ -99,5 +102,5 @@ chunk_decode(enum chunk_encoding encoding, str data, int64_t mint, int64_t maxt,
         return true;
     out->n = before;
     return err_set(e, ERR_CORRUPT, "chunk of %zu bytes does not hold its %u samples", data.n,
-                   chunk_count(data));
+                   chunk_samples(encoding, data));
 }

@@ -11,6 +11,8 @@
  *                (chunk_xor2.c); also holds start times
  *   HISTOGRAM (2), FLOAT_HISTOGRAM (3)   u16 count | reset:2 0:6 | layout | samples
  *                (chunk_histogram.c)
+ *   HISTOGRAM_ST (5), FLOAT_HISTOGRAM_ST (6)   reset:2 count:14 | start-time byte | the
+ *                same, with start times
  *
  * Three samples 1000→1.0, 2000→1.0, 3010→2.5 as XOR (checked by a test):
  *   0003 d00f 3ff0000000000000 e807 40056137ffa0
@@ -32,11 +34,22 @@
 #include "model/sample.h"
 
 enum chunk_encoding {
-    CHUNK_XOR = 1,
-    CHUNK_HISTOGRAM = 2,
-    CHUNK_FLOAT_HISTOGRAM = 3,
-    CHUNK_XOR2 = 4
+    CHUNK_XOR = 1, CHUNK_HISTOGRAM = 2, CHUNK_FLOAT_HISTOGRAM = 3, CHUNK_XOR2 = 4,
+    CHUNK_HISTOGRAM_ST = 5, CHUNK_FLOAT_HISTOGRAM_ST = 6,
 };
+static inline bool
+chunk_is_histogram(enum chunk_encoding e)
+{
+    return e != CHUNK_XOR && e != CHUNK_XOR2;
+}
+/* The encoding for histograms of a kind, with start times or without. */
+static inline enum chunk_encoding
+chunk_histogram_kind(bool integer, bool start_times)
+{
+    if (start_times)
+        return integer ? CHUNK_HISTOGRAM_ST : CHUNK_FLOAT_HISTOGRAM_ST;
+    return integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
+}
 
 #define CHUNK_TARGET_SAMPLES 120 /* as Prometheus; the writer of a chunk cuts near it */
 /* Bounds of the open chunks below, whose bit counts are 16 bits wide. */
@@ -103,9 +116,16 @@ void chunk_histogram_free(struct chunk_histogram **c);
  * False: it does not belong here (counter reset, schema, zero threshold, bounds, gauge
  * against counter, stale against not): nothing changed, the caller seals this chunk and
  * puts h into a new one.  The first append of a new chunk takes the sealed one as prev
- * (else NULL) and derives the reset header from it, as Prometheus does. */
-bool chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *prev,
-                            int64_t t, const struct histogram *h) MUST_USE;
+ * (else NULL) and derives the reset header from it, as Prometheus does.  st is the start
+ * time or 0; encodings without start times forget it. */
+bool chunk_histogram_append_st(struct chunk_histogram *c, const struct chunk_histogram *prev,
+                               int64_t st, int64_t t, const struct histogram *h) MUST_USE;
+static inline MUST_USE bool
+chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *prev, int64_t t,
+                       const struct histogram *h)
+{
+    return chunk_histogram_append_st(c, prev, 0, t, h);
+}
 unsigned chunk_histogram_samples(const struct chunk_histogram *c);
 enum chunk_encoding chunk_histogram_encoding(const struct chunk_histogram *c);
 str chunk_histogram_data(const struct chunk_histogram *c); /* borrowed until the next append */
@@ -113,7 +133,7 @@ struct chunk_histogram *chunk_histogram_resume(enum chunk_encoding encoding, str
                                                struct err *e);
 
 /* Any encoding.  Samples claimed by the header; 0 if data is too short for one. */
-unsigned chunk_samples(str data);
+unsigned chunk_samples(enum chunk_encoding encoding, str data);
 /* Bytes per chunk are bounded for readers; a longer claim is corruption. */
 #define CHUNK_BYTES_MAX (64u << 20)
 /* Appends the samples with mint <= t <= maxt to out, whose arrays live in a.  Reads no

@@ -1,4 +1,4 @@
-/* chunk_histogram.c - encodings 2 and 3: the samples of histogram chunks.
+/* chunk_histogram.c - encodings 2, 3, 5 and 6: the samples of histogram chunks.
  *
  *   OFFSET  SIZE  FIELD
  *        0     2  count, big-endian
@@ -14,6 +14,17 @@
  *     others  varbit of each one's delta of deltas; the sum is XORed as in encoding 1
  *   float     the same fields, absolute buckets, raw doubles first and XORed then
  * A stale sample has only t, counts and the sum, which is the marker.
+ *
+ * Encodings 5 and 6 are 2 and 3 with start times (st).  Their header is
+ *
+ *        0     2  reset flags in the top two bits, then the count
+ *        2     1  0x80: the first sample has one; 0x7f: index of the first sample whose
+ *                 st differs from the one before, 0 for none
+ *
+ * and behind a sample stands
+ *   first     varint (in bytes, not aligned) t-st if 0x80
+ *   at the index and later   varbit of previous t - st; after the first its difference
+ * The index is at most 127: from there on each sample has its st even if it never differs.
  */
 #include "storage/chunk.h"
 
@@ -207,26 +218,70 @@ write_next(struct hist_bytes *b, struct hist_state *s, int64_t t, const struct h
     put_xor(b, &s->sum, h->sum);
 }
 
-void
-hist_write(struct hist_bytes *b, struct hist_state *s, int64_t t, const struct histogram *h,
-           const double *pos, const double *neg)
+static int64_t
+minus(int64_t a, int64_t b)
 {
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+/* The start time of sample number s->samples - 1, at t; before is the time of the last. */
+static void
+write_start(struct hist_bytes *b, struct hist_state *s, int64_t before, int64_t t, int64_t st)
+{
+    unsigned at = s->samples - 1;
+    if (at == 0) {
+        uint8_t bytes[10];
+        unsigned n = st ? bits_varint_bytes(minus(t, st), bytes) : 0;
+        for (unsigned i = 0; i < n; i++)
+            put(b, bytes[i], 8);
+        s->st_known = st != 0;
+    } else if (s->st_change) {
+        int64_t diff = minus(before, st);
+        put_varbit(b, minus(diff, s->st_diff));
+        s->st_diff = diff;
+    } else if (st != s->st || at == HIST_ST_CHANGE_MAX) {
+        s->st_diff = minus(before, st);
+        s->st_change = (uint8_t)at;
+        put_varbit(b, s->st_diff);
+    }
+    s->st = st;
+}
+
+static void
+write_header(uint8_t *p, const struct hist_state *s)
+{
+    p[0] = (uint8_t)(s->samples >> 8);
+    p[1] = (uint8_t)s->samples;
+    if (s->starts) {
+        p[0] |= s->reset;
+        p[CHUNK_HEADER_BYTES] = (uint8_t)((s->st_known ? 0x80 : 0) | s->st_change);
+    } else {
+        p[CHUNK_HEADER_BYTES] = s->reset;
+    }
+}
+
+void
+hist_write(struct hist_bytes *b, struct hist_state *s, struct hist_sample x, const double *pos,
+           const double *neg)
+{
+    int64_t before = s->t;
     if (s->samples == 0) {
         b->bits = 0;
         put(b, 0, HIST_HEADER_BYTES * 8);
-        write_first(b, s, t, h);
+        write_first(b, s, x.t, x.h);
+        s->st_change = 0;
     } else {
-        write_next(b, s, t, h);
+        write_next(b, s, x.t, x.h);
     }
-    if (!value_is_stale(h->sum)) {
+    if (!value_is_stale(x.h->sum)) {
         put_buckets(b, s, s->pos, pos, s->l.pos_n);
         put_buckets(b, s, s->neg, neg, s->l.neg_n);
     }
-    s->t = t;
+    s->t = x.t;
     s->samples++;
-    b->p[0] = (uint8_t)(s->samples >> 8);
-    b->p[1] = (uint8_t)s->samples;
-    b->p[CHUNK_HEADER_BYTES] = s->reset;
+    if (s->starts)
+        write_start(b, s, before, x.t, x.st);
+    write_header(b->p, s);
 }
 
 /* Reading. */
@@ -329,6 +384,37 @@ first_buckets(struct bits *in, bool integer, struct hist_value *x, size_t n)
     }
 }
 
+struct hist_state
+hist_open(enum chunk_encoding encoding, str data, unsigned *count)
+{
+    uint8_t last = (uint8_t)data.p[CHUNK_HEADER_BYTES];
+    struct hist_state s = {.integer = encoding == CHUNK_HISTOGRAM || encoding == CHUNK_HISTOGRAM_ST,
+                           .starts = chunk_has_starts(encoding)};
+    *count = chunk_samples(encoding, data);
+    if (s.starts) {
+        s.reset = (uint8_t)data.p[0] & HIST_GAUGE;
+        s.st_known = last & 0x80;
+        s.st_change = last & HIST_ST_CHANGE_MAX;
+    } else {
+        s.reset = last & HIST_GAUGE;
+    }
+    return s;
+}
+
+/* The start time of sample number s->samples - 1; before is the time of the last. */
+static void
+read_start(struct bits *in, struct hist_state *s, int64_t before)
+{
+    unsigned at = s->samples - 1;
+    if (at == 0) {
+        s->st = s->st_known ? minus(s->t, bits_get_varint(in)) : 0;
+    } else if (s->st_change && at >= s->st_change) {
+        int64_t x = bits_get_varbit(in);
+        s->st_diff = at == s->st_change ? x : (int64_t)((uint64_t)s->st_diff + (uint64_t)x);
+        s->st = minus(before, s->st_diff);
+    }
+}
+
 bool
 hist_read_first(struct bits *in, struct hist_state *s, struct arena *a)
 {
@@ -350,6 +436,8 @@ hist_read_first(struct bits *in, struct hist_state *s, struct arena *a)
     first_buckets(in, s->integer, s->pos, s->l.pos_n);
     first_buckets(in, s->integer, s->neg, s->l.neg_n);
     s->samples = 1;
+    if (s->starts)
+        read_start(in, s, 0);
     return !bits_bad(in);
 }
 
@@ -375,6 +463,7 @@ next_buckets(struct bits *in, bool integer, struct hist_value *x, size_t n)
 bool
 hist_read_next(struct bits *in, struct hist_state *s)
 {
+    int64_t before = s->t;
     s->t_delta = (int64_t)((uint64_t)s->t_delta + (uint64_t)bits_get_varbit(in));
     s->t = (int64_t)((uint64_t)s->t + (uint64_t)s->t_delta);
     if (!next_value(in, s->integer, &s->count) || !next_value(in, s->integer, &s->zero) ||
@@ -384,6 +473,8 @@ hist_read_next(struct bits *in, struct hist_state *s)
                                        !next_buckets(in, s->integer, s->neg, s->l.neg_n)))
         return false;
     s->samples++;
+    if (s->starts)
+        read_start(in, s, before);
     return !bits_bad(in);
 }
 
@@ -441,8 +532,10 @@ keep(const struct hist_state *s, const struct chunk_range *r, int64_t *next)
     c->t[c->n] = s->t;
     c->v[c->n] = f64_from_bits(s->sum.v);
     c->h[c->n] = hist_get(s, r->a);
+    if (s->st != 0)
+        chunk_want_start_times(c, r->a);
     if (c->st != NULL)
-        c->st[c->n] = 0;
+        c->st[c->n] = s->st;
     c->n++;
     *next = s->t == INT64_MAX ? INT64_MAX : s->t + 1;
 }
@@ -450,13 +543,12 @@ keep(const struct hist_state *s, const struct chunk_range *r, int64_t *next)
 bool
 chunk_histogram_decode(enum chunk_encoding encoding, str data, const struct chunk_range *r)
 {
-    unsigned count = chunk_count(data);
+    unsigned count = chunk_samples(encoding, data);
     if (count == 0)
         return true;
     if (data.n < HIST_HEADER_BYTES)
         return false;
-    struct hist_state s = {.integer = encoding == CHUNK_HISTOGRAM,
-                           .reset = (uint8_t)data.p[CHUNK_HEADER_BYTES] & HIST_GAUGE};
+    struct hist_state s = hist_open(encoding, data, &count);
     struct bits in = bits_of(data, HIST_HEADER_BYTES);
     int64_t next = r->mint;
     if (!hist_read_first(&in, &s, r->a))

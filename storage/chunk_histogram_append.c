@@ -23,11 +23,12 @@ struct chunk_histogram {
 struct chunk_histogram *
 chunk_histogram_new(enum chunk_encoding encoding)
 {
-    CHECK(encoding == CHUNK_HISTOGRAM || encoding == CHUNK_FLOAT_HISTOGRAM);
+    CHECK(chunk_is_histogram(encoding));
     struct chunk_histogram *c = MEM_NEW(struct chunk_histogram);
     c->magic = CHUNK_HISTOGRAM_MAGIC;
     c->encoding = encoding;
-    c->s.integer = encoding == CHUNK_HISTOGRAM;
+    c->s.integer = encoding == CHUNK_HISTOGRAM || encoding == CHUNK_HISTOGRAM_ST;
+    c->s.starts = chunk_has_starts(encoding);
     return c;
 }
 
@@ -309,14 +310,14 @@ spread(struct walk from, struct walk to, size_t n, struct arena *a)
 }
 
 static void
-write_spread(struct chunk_histogram *c, int64_t t, const struct histogram *h, struct arena *a)
+write_spread(struct chunk_histogram *c, struct hist_sample x, struct arena *a)
 {
-    const struct histogram *l = &c->s.l;
+    const struct histogram *l = &c->s.l, *h = x.h;
     double *pos = spread(walk_of(h->pos_spans, h->pos_spans_n, h->pos),
                          walk_of(l->pos_spans, l->pos_spans_n, NULL), l->pos_n, a);
     double *neg = spread(walk_of(h->neg_spans, h->neg_spans_n, h->neg),
                          walk_of(l->neg_spans, l->neg_spans_n, NULL), l->neg_n, a);
-    hist_write(&c->b, &c->s, t, h, pos, neg);
+    hist_write(&c->b, &c->s, x, pos, neg);
 }
 
 /* Decodes all samples and writes them again with the buckets of `to`. */
@@ -331,7 +332,7 @@ recode(struct chunk_histogram *c, const struct histogram *to, struct arena *a)
     own_layout(c, to);
     c->s.samples = 0;
     for (size_t i = 0; i < col.n; i++)
-        write_spread(c, col.t[i], col.h[i], a);
+        write_spread(c, (struct hist_sample){col.st ? col.st[i] : 0, col.t[i], col.h[i]}, a);
 }
 
 /* The layout that holds both chunk and sample.  Where the sample covers all, its spans
@@ -359,9 +360,9 @@ wider_layout(const struct hist_state *s, const struct histogram *h, const struct
 }
 
 static void
-start(struct chunk_histogram *c, const struct chunk_histogram *prev, int64_t t,
-      const struct histogram *h)
+start(struct chunk_histogram *c, const struct chunk_histogram *prev, struct hist_sample x)
 {
+    const struct histogram *h = x.h;
     struct histogram stale = {.integer = h->integer, .sum = h->sum};
     const struct histogram *first = value_is_stale(h->sum) ? &stale : h;
     if (h->reset == RESET_GAUGE)
@@ -373,19 +374,23 @@ start(struct chunk_histogram *c, const struct chunk_histogram *prev, int64_t t,
     else
         c->s.reset = HIST_UNKNOWN;
     own_layout(c, first);
-    hist_write(&c->b, &c->s, t, first, first->pos, first->neg);
+    x.h = first;
+    hist_write(&c->b, &c->s, x, first->pos, first->neg);
 }
 
 bool
-chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *prev, int64_t t,
-                       const struct histogram *h)
+chunk_histogram_append_st(struct chunk_histogram *c, const struct chunk_histogram *prev, int64_t st,
+                          int64_t t, const struct histogram *h)
 {
+    struct hist_sample x = {.st = st, .t = t, .h = h};
     CHECK_MAGIC(c, CHUNK_HISTOGRAM_MAGIC);
     CHECK(h->integer == c->s.integer);
     if (c->s.samples == 0) {
-        start(c, prev, t, h);
+        start(c, prev, x);
         return true;
     }
+    if (c->s.starts && c->s.samples == HIST_ST_SAMPLES_MAX)
+        return false;
     CHECK(c->s.samples < UINT16_MAX);
     struct verdict v = h->reset == RESET_GAUGE ? judge_gauge(&c->s, h) : judge_counter(&c->s, h);
     if (!v.fits)
@@ -393,16 +398,17 @@ chunk_histogram_append(struct chunk_histogram *c, const struct chunk_histogram *
     bool sample_more = v.pos.sample_more || v.neg.sample_more;
     if (value_is_stale(h->sum)) {
         struct histogram stale = {.integer = h->integer, .sum = h->sum};
-        hist_write(&c->b, &c->s, t, &stale, NULL, NULL);
+        x.h = &stale;
+        hist_write(&c->b, &c->s, x, NULL, NULL);
     } else if (!sample_more && !v.pos.chunk_more && !v.neg.chunk_more) {
-        hist_write(&c->b, &c->s, t, h, h->pos, h->neg);
+        hist_write(&c->b, &c->s, x, h->pos, h->neg);
     } else {
         struct arena *a = arena_new();
         if (sample_more) {
             struct histogram l = wider_layout(&c->s, h, &v, a);
             recode(c, &l, a);
         }
-        write_spread(c, t, h, a);
+        write_spread(c, x, a);
         arena_free(&a);
     }
     return true;
@@ -423,19 +429,21 @@ adopt(struct chunk_histogram *c, const struct hist_state *from, str data, size_t
 struct chunk_histogram *
 chunk_histogram_resume(enum chunk_encoding encoding, str data, struct err *e)
 {
-    unsigned count = chunk_samples(data);
+    unsigned count = chunk_samples(encoding, data);
     struct chunk_histogram *c = chunk_histogram_new(encoding);
     struct arena *a = arena_new();
-    struct hist_state s = {.integer = encoding == CHUNK_HISTOGRAM};
+    struct hist_state s = {0};
+    bool good = count > 0 && data.n >= HIST_HEADER_BYTES;
+    if (good)
+        s = hist_open(encoding, data, &count);
     struct bits in = bits_of(data, HIST_HEADER_BYTES);
-    bool good = count > 0 && data.n >= HIST_HEADER_BYTES && hist_read_first(&in, &s, a);
+    good = good && hist_read_first(&in, &s, a);
     while (good && s.samples < count) {
         int64_t before = s.t;
         good = hist_read_next(&in, &s) && s.t > before;
     }
     good = good && (in.at + 7) / 8 == data.n;
     if (good) {
-        s.reset = (uint8_t)data.p[CHUNK_HEADER_BYTES] & HIST_GAUGE;
         adopt(c, &s, data, in.at);
     } else {
         chunk_histogram_free(&c);

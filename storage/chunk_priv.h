@@ -12,6 +12,11 @@ chunk_count(str data)
     const uint8_t *p = (const uint8_t *)data.p;
     return (unsigned)p[0] << 8 | p[1];
 }
+static inline bool
+chunk_has_starts(enum chunk_encoding e)
+{
+    return e == CHUNK_HISTOGRAM_ST || e == CHUNK_FLOAT_HISTOGRAM_ST;
+}
 
 /* One decode: what to keep and where. */
 struct chunk_range {
@@ -83,13 +88,21 @@ struct hist_state {
     int64_t t, t_delta;
     struct hist_value count, zero, sum;
     struct hist_value *pos, *neg; /* l.pos_n, l.neg_n */
+    bool starts;        /* encodings 5 and 6, which hold start times: */
+    bool st_known;      /* the first sample has one */
+    uint8_t st_change;  /* index of the first that differs; 0: none */
+    int64_t st, st_diff;
 };
+#define HIST_ST_CHANGE_MAX 0x7f
+#define HIST_ST_SAMPLES_MAX 0x3fff
 #define HIST_HEADER_BYTES (CHUNK_HEADER_BYTES + 1)
 #define HIST_UNKNOWN 0x00
 #define HIST_NOT_RESET 0x40
 #define HIST_RESET 0x80
 #define HIST_GAUGE 0xc0
 
+/* The state before the first sample of a chunk with at least the header; the count. */
+struct hist_state hist_open(enum chunk_encoding encoding, str data, unsigned *count);
 /* Reads from behind the header; arrays live in a.  `first` also reads the layout. */
 bool hist_read_first(struct bits *in, struct hist_state *s, struct arena *a);
 bool hist_read_next(struct bits *in, struct hist_state *s);
@@ -102,5 +115,9 @@ struct hist_bytes {
 };
 /* Writes h with buckets pos and neg in the state's layout.  The first sample also writes
  * the layout, which hist_write_layout has put in s. */
-void hist_write(struct hist_bytes *b, struct hist_state *s, int64_t t, const struct histogram *h,
-                const double *pos, const double *neg);
+struct hist_sample {
+    int64_t st, t;
+    const struct histogram *h;
+};
+void hist_write(struct hist_bytes *b, struct hist_state *s, struct hist_sample x, const double *pos,
+                const double *neg);

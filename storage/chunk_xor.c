@@ -245,7 +245,7 @@ bool
 chunk_xor_resume(struct chunk_xor *c, str data, struct err *e)
 {
     chunk_xor_init(c, NULL, 0);
-    unsigned count = chunk_samples(data);
+    unsigned count = chunk_samples(CHUNK_XOR, data);
     if (count == 0 || count > CHUNK_XOR_SAMPLES_MAX || data.n > CHUNK_XOR_CAP_MAX)
         return err_set(e, ERR_CORRUPT, "open chunk of %zu bytes and %u samples", data.n, count);
     struct xor_read s;

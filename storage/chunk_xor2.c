@@ -403,7 +403,7 @@ bool
 chunk_xor2_resume(struct chunk_xor2 *c, str data, struct err *e)
 {
     chunk_xor2_init(c, NULL, 0);
-    unsigned count = chunk_samples(data);
+    unsigned count = chunk_samples(CHUNK_XOR2, data);
     if (count == 0 || count > CHUNK_XOR2_SAMPLES_MAX || data.n > CHUNK_XOR_CAP_MAX)
         return err_set(e, ERR_CORRUPT, "open chunk of %zu bytes and %u samples", data.n, count);
     struct xor2_read s;

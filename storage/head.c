@@ -267,12 +267,12 @@ head_histogram_full(struct head *h, uint32_t slot, int64_t t)
 }
 
 static void
-head_put_histogram(struct head *h, uint32_t slot, int64_t t, const struct histogram *hist)
+head_put_histogram(struct head *h, uint32_t slot, int64_t st, int64_t t, const struct histogram *hist)
 {
     struct series *s = series_hot(&h->series, slot);
-    enum chunk_encoding encoding = hist->integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
+    enum chunk_encoding encoding = chunk_histogram_kind(hist->integer, h->start_times);
     if (s->encoding != encoding || head_histogram_full(h, slot, t) ||
-        !chunk_histogram_append(s->extra->hist, NULL, t, hist)) {
+        !chunk_histogram_append_st(s->extra->hist, NULL, st, t, hist)) {
         struct chunk_histogram *prev = NULL;
         if (s->encoding == encoding) {
             /* Sealing frees the chunk, but the new one derives its reset header from it. */
@@ -283,7 +283,7 @@ head_put_histogram(struct head *h, uint32_t slot, int64_t t, const struct histog
             s->encoding = 0;
         }
         head_cut(h, slot, encoding, t);
-        bool fits = chunk_histogram_append(s->extra->hist, prev, t, hist);
+        bool fits = chunk_histogram_append_st(s->extra->hist, prev, st, t, hist);
         CHECK(fits);
         chunk_histogram_free(&prev);
     }
@@ -317,14 +317,15 @@ head_put_late(struct head *h, uint32_t slot, struct ooo_sample sample)
 static bool
 head_holds_histograms(const struct series *s)
 {
-    return s->encoding == CHUNK_HISTOGRAM || s->encoding == CHUNK_FLOAT_HISTOGRAM;
+    return s->encoding != 0 && chunk_is_histogram((enum chunk_encoding)s->encoding);
 }
 
 /* A stale marker takes the type of what it ends, as in Prometheus. */
 static struct histogram
 head_stale_histogram(const struct series *s)
 {
-    return (struct histogram){.integer = s->encoding == CHUNK_HISTOGRAM, .sum = value_stale()};
+    bool integer = s->encoding == CHUNK_HISTOGRAM || s->encoding == CHUNK_HISTOGRAM_ST;
+    return (struct histogram){.integer = integer, .sum = value_stale()};
 }
 
 /* The newest in-order sample, when it is a histogram. */
@@ -381,7 +382,7 @@ head_append_histogram(struct head *h, uint32_t slot, int64_t st, int64_t t,
     struct series *s = series_hot(&h->series, slot);
     enum head_verdict verdict = head_judge(h, s->flags & SERIES_HAS_SAMPLE, s->x.t, t);
     if (verdict == HEAD_STORED)
-        head_put_histogram(h, slot, t, hist);
+        head_put_histogram(h, slot, st, t, hist);
     else if (verdict == HEAD_LATE)
         verdict = head_put_late(
             h, slot, (struct ooo_sample){.t = t, .st = st, .h = (struct histogram *)hist});
@@ -412,5 +413,5 @@ head_replay_histogram(struct head *h, uint32_t slot, bool late, int64_t st, int6
         head_put_late(h, slot,
                       (struct ooo_sample){.t = t, .st = st, .h = (struct histogram *)hist});
     else if (!(s->flags & SERIES_HAS_SAMPLE) || t > s->x.t)
-        head_put_histogram(h, slot, t, hist);
+        head_put_histogram(h, slot, st, t, hist);
 }

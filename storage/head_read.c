@@ -278,12 +278,12 @@ estimate_guarded(void *arg)
         if (c.maxt < q->mint)
             break;
         if (c.mint <= q->maxt)
-            q->n += chunk_samples(c.data);
+            q->n += chunk_samples(c.encoding, c.data);
     }
     for (uint64_t ref = q->s->late_sealed;
          ref && ref >= q->s->late_floor && head_map_get(q->map, ref, &c) == HEAD_MAP_OK; ref = c.prev)
         if (c.maxt >= q->mint && c.mint <= q->maxt)
-            q->n += chunk_samples(c.data);
+            q->n += chunk_samples(c.encoding, c.data);
 }
 
 uint64_t
@@ -293,7 +293,7 @@ head_series_estimate(const struct head_series *s, const struct head_map *map, in
     struct estimate_call q = {.s = s, .map = map, .mint = mint, .maxt = maxt};
     q.n = s->late ? s->late->n : 0;
     if (s->encoding && s->open_mint <= maxt && s->maxt >= mint)
-        q.n += chunk_samples(s->open);
+        q.n += chunk_samples((enum chunk_encoding)s->encoding, s->open);
     if (s->sealed || s->late_sealed)
         (void)io_map_guard_run(estimate_guarded, &q); /* reading will say what is wrong */
     return q.n;

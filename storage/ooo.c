@@ -103,12 +103,15 @@ ooo_seal_floats(struct ooo *o, struct head_file *f, uint32_t series, uint32_t fr
 static uint32_t
 ooo_seal_histograms(struct ooo *o, struct head_file *f, uint32_t series, uint32_t from)
 {
-    enum chunk_encoding encoding =
-        o->v[from].h->integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
-    struct chunk_histogram *c = chunk_histogram_new(encoding);
+    bool integer = o->v[from].h->integer, st = false;
     uint32_t to = from;
-    for (; to < o->n && o->v[to].h && o->v[to].h->integer == o->v[from].h->integer; to++)
-        if (!chunk_histogram_append(c, NULL, o->v[to].t, o->v[to].h))
+    for (; to < o->n && o->v[to].h && o->v[to].h->integer == integer; to++)
+        st = st || o->v[to].st != 0;
+    enum chunk_encoding encoding = chunk_histogram_kind(integer, st);
+    struct chunk_histogram *c = chunk_histogram_new(encoding);
+    uint32_t end = to;
+    for (to = from; to < end; to++)
+        if (!chunk_histogram_append_st(c, NULL, o->v[to].st, o->v[to].t, o->v[to].h))
             break;
     CHECK(to > from);
     ooo_put(o, f, (struct head_chunk){.encoding = encoding,

@@ -24,3 +24,7 @@ tests_unit_test_block_threads_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tsdb
 tests_unit_test_tsdb_SOURCES = tests/unit/test_tsdb.c tests/unit/db_model.c tests/unit/db_model.h
 tests_unit_test_tsdb_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_chunk_starts
+tests_unit_test_chunk_starts_SOURCES = tests/unit/test_chunk_starts.c
+tests_unit_test_chunk_starts_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/histogram_starts.txt
