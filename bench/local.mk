@@ -11,3 +11,6 @@ bench_bench_block_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
 EXTRA_PROGRAMS += bench/bench_fn
 bench_bench_fn_SOURCES = bench/bench_fn.c
 bench_bench_fn_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+EXTRA_PROGRAMS += bench/bench_query
+bench_bench_query_SOURCES = bench/bench_query.c
+bench_bench_query_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
