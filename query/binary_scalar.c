@@ -4,6 +4,7 @@
 #include "base/panic.h"
 #include "query/binary_priv.h"
 #include "query/pipe_priv.h"
+#include "query/simd.h"
 
 bool
 binop_is_comparison(enum binop op)
@@ -78,6 +79,69 @@ binary_scalars(enum binop op, double l, double r)
     return apply(op, l, r);
 }
 
+/* The operators that work on four values abreast. */
+static inline __attribute__((always_inline)) bool
+is_wide(enum binop op)
+{
+    return op <= BIN_DIV || binop_is_comparison(op);
+}
+
+/* Yields four results in *v, all bits of *v set where a comparison holds. */
+#define WIDE_APPLY(op, l, r, v)                                                             \
+    switch (op) {                                                                           \
+    case BIN_ADD:                                                                           \
+        v = l + r;                                                                          \
+        break;                                                                              \
+    case BIN_SUB:                                                                           \
+        v = l - r;                                                                          \
+        break;                                                                              \
+    case BIN_MUL:                                                                           \
+        v = l * r;                                                                          \
+        break;                                                                              \
+    case BIN_DIV:                                                                           \
+        v = l / r;                                                                          \
+        break;                                                                              \
+    case BIN_EQ:                                                                            \
+        v = (simd_f64)(l == r);                                                             \
+        break;                                                                              \
+    case BIN_NE:                                                                            \
+        v = (simd_f64)(l != r);                                                             \
+        break;                                                                              \
+    case BIN_LT:                                                                            \
+        v = (simd_f64)(l < r);                                                              \
+        break;                                                                              \
+    case BIN_GT:                                                                            \
+        v = (simd_f64)(l > r);                                                              \
+        break;                                                                              \
+    case BIN_LE:                                                                            \
+        v = (simd_f64)(l <= r);                                                             \
+        break;                                                                              \
+    default:                                                                                \
+        v = (simd_f64)(l >= r);                                                             \
+    }
+
+static inline __attribute__((always_inline)) SIMD_AVX2 size_t
+loop_wide(enum binop op, const struct float_op *o, const double *l, const double *r, double *out,
+          size_t n)
+{
+    const simd_f64 zero = {0}, one = zero + 1;
+    const simd_f64 absent = (simd_f64)((simd_i64)zero + (int64_t)VALUE_ABSENT_BITS);
+    size_t i = 0;
+    for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) {
+        simd_f64 x = SIMD_CONST_AT(l + i), y = SIMD_CONST_AT(r + i), v;
+        simd_i64 none = SIMD_ABSENT(x) | SIMD_ABSENT(y);
+        WIDE_APPLY(op, x, y, v)
+        if (binop_is_comparison(op) && o->return_bool)
+            v = SIMD_SELECT((simd_i64)v, one, zero);
+        else if (binop_is_comparison(op) && o->keep_right)
+            v = SIMD_SELECT((simd_i64)v, y, absent);
+        else if (binop_is_comparison(op))
+            v = SIMD_SELECT((simd_i64)v, x, absent);
+        SIMD_AT(out + i) = SIMD_SELECT(none, absent, v);
+    }
+    return i;
+}
+
 /* The operator is a constant where this is inlined, so each gets its own loop. */
 static inline __attribute__((always_inline)) void
 loop(enum binop op, const struct float_op *o, const double *l, const double *r, double *out,
@@ -93,24 +157,38 @@ loop(enum binop op, const struct float_op *o, const double *l, const double *r, 
     }
 }
 
+#define EACH_WIDE(DO)                                                                       \
+    DO(BIN_ADD) DO(BIN_SUB) DO(BIN_MUL) DO(BIN_DIV) DO(BIN_EQ) DO(BIN_NE) DO(BIN_LT)        \
+    DO(BIN_GT) DO(BIN_LE) DO(BIN_GE)
+
+static SIMD_AVX2 size_t
+floats_wide(const struct float_op *o, const double *l, const double *r, double *out, size_t n)
+{
+    switch (o->op) {
+#define CASE(op)                                                                            \
+    case op:                                                                                \
+        return loop_wide(op, o, l, r, out, n);
+        EACH_WIDE(CASE)
+#undef CASE
+    default:
+        return 0;
+    }
+}
+
 void
 binary_floats(const struct float_op *o, const double *l, const double *r, double *out, size_t n)
 {
+    size_t done = simd_avx2() && is_wide(o->op) ? floats_wide(o, l, r, out, n) : 0;
+    l += done;
+    r += done;
+    out += done;
+    n -= done;
     switch (o->op) {
 #define CASE(op)                                                                            \
     case op:                                                                                \
         loop(op, o, l, r, out, n);                                                          \
         return;
-        CASE(BIN_ADD)
-        CASE(BIN_SUB)
-        CASE(BIN_MUL)
-        CASE(BIN_DIV)
-        CASE(BIN_EQ)
-        CASE(BIN_NE)
-        CASE(BIN_LT)
-        CASE(BIN_GT)
-        CASE(BIN_LE)
-        CASE(BIN_GE)
+        EACH_WIDE(CASE)
 #undef CASE
     default:
         loop(o->op, o, l, r, out, n);

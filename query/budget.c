@@ -4,6 +4,8 @@
 #include "base/num.h"
 #include "base/panic.h"
 
+enum { UNCOUNTED_BYTES = 32 << 10 }; /* what a region may grow by unnoticed */
+
 void
 budget_init(struct budget *b, struct purse *p, const struct budget_opts *o)
 {
@@ -52,8 +54,10 @@ uncount(struct budget *b, struct region *r)
 void
 region_clear(struct budget *b, struct region *r)
 {
-    uncount(b, r);
-    arena_clear(r->arena);
+    if (r->counted != 0)
+        uncount(b, r);
+    if (arena_used(r->arena) != 0)
+        arena_clear(r->arena);
 }
 
 void
@@ -126,7 +130,7 @@ bool
 budget_count(struct budget *b, struct region *r, struct budget_place at, struct err *e)
 {
     size_t used = arena_used(r->arena);
-    if (used == r->counted)
+    if (used >= r->counted && used - r->counted < UNCOUNTED_BYTES)
         return true;
     uint64_t bytes;
     if (used > r->counted)

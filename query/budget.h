@@ -70,8 +70,8 @@ void region_free(struct budget *b, struct region *r);
 struct budget_place {
     uint32_t start, end;
 };
-/* Counts what the arena grew by; false and e if that is more than the query, or all
- * queries together, may hold. */
+/* Counts what the arena grew by, if it is more than a little; false and e if that is more
+ * than the query, or all queries together, may hold. */
 bool budget_count(struct budget *b, struct region *r, struct budget_place at,
                   struct err *e) MUST_USE;
 /* Asks before allocating n elements of `size` bytes; counts nothing. */

@@ -1,6 +1,7 @@
 #include "query/eval_priv.h"
 
 #include "query/fetch.h"
+#include "query/simd.h"
 
 bool
 account_check(struct eval *ev, struct err *err)
@@ -12,11 +13,25 @@ account_check(struct eval *ev, struct err *err)
     return true;
 }
 
+static SIMD_AVX2 size_t
+account_steps_avx2(const double *v, size_t steps, uint32_t *count, size_t *n)
+{
+    simd_i64 all = {0};
+    size_t i = 0;
+    for (; i + SIMD_WIDTH <= steps; i += SIMD_WIDTH) {
+        simd_i64 has = SIMD_ABSENT(SIMD_CONST_AT(v + i)) + 1;
+        *(simd_u32 *)(count + i) += __builtin_convertvector(has, simd_u32);
+        all += has;
+    }
+    *n = (size_t)(all[0] + all[1] + all[2] + all[3]);
+    return i;
+}
+
 size_t
 account_steps(const struct row *r, size_t steps, uint32_t *count)
 {
     size_t n = 0;
-    for (size_t i = 0; i < steps; i++) {
+    for (size_t i = simd_avx2() ? account_steps_avx2(r->v, steps, count, &n) : 0; i < steps; i++) {
         unsigned has = !value_absent(r->v[i]);
         count[i] += has;
         n += has;

@@ -48,6 +48,7 @@ struct piece {
     uint64_t *weight;        /* per source and stage: in all */
     struct tally tally;
     uint64_t samples;        /* read, for the list of running queries */
+    uint64_t work;           /* since the last poll, in samples */
     struct err *err;
     bool failed;
     size_t from, to;         /* this batch's series */

@@ -8,6 +8,8 @@ enum {
     BATCH_SERIES_MAX = 4096,
     PIECES_PER_WORKER = 4,
     ALONE_POINTS = 20000,  /* work below this is not worth waking a thread */
+    POLL_SAMPLES = 20000,  /* looked at between two polls: some 0.2 ms */
+    POLL_SERIES = 100,     /* what a series costs beside its samples */
 };
 
 struct run {
@@ -91,8 +93,15 @@ piece_series(struct run *r, struct piece *pc, size_t k)
 {
     struct pipe *p = r->p;
     struct budget *b = p->ev->budget;
-    return eval_poll(p->ev, pc->err) &&
-           pipe_series(p, pc, k, r->stages, &p->has[k - p->first]) &&
+    uint64_t before = pc->samples;
+    if (pc->work >= POLL_SAMPLES) {
+        pc->work = 0;
+        if (!eval_poll(p->ev, pc->err))
+            return false;
+    }
+    bool ok = pipe_series(p, pc, k, r->stages, &p->has[k - p->first]);
+    pc->work += pc->samples - before + p->steps + POLL_SERIES;
+    return ok &&
            budget_count(b, &pc->out, place_of(p->e), pc->err) &&
            budget_count(b, &pc->tmp, place_of(p->e), pc->err);
 }
