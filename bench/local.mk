@@ -14,3 +14,11 @@ bench_bench_fn_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
 EXTRA_PROGRAMS += bench/bench_query
 bench_bench_query_SOURCES = bench/bench_query.c
 bench_bench_query_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+EXTRA_PROGRAMS += bench/bench_load
+bench_bench_load_SOURCES = bench/bench_load.c bench/fleet.c bench/fleet.h
+bench_bench_load_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+
+# The comparison with Prometheus and VictoriaMetrics; see bench/README.md.
+bench: narthex bench/bench_load
+	python3 $(top_srcdir)/bench/compare.py --narthex ./narthex --load bench/bench_load $(BENCH_FLAGS)
+EXTRA_DIST += bench/compare.py
