@@ -9,6 +9,7 @@
  * Prints the number of series, samples and seconds.
  */
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
