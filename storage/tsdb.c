@@ -206,3 +206,10 @@ tsdb_reconfigure(struct tsdb *db, const struct tsdb_opts *o)
     rwlock_unlock(&db->head.gate);
     exemplar_ring_resize(db->exemplars, o->exemplars_max);
 }
+
+void
+tsdb_options(struct tsdb *db, struct tsdb_opts *out)
+{
+    CHECK_MAGIC(db, TSDB_MAGIC);
+    *out = db->opts;
+}
