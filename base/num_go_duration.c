@@ -1,8 +1,6 @@
 /* time.ParseDuration. */
 #include "base/num.h"
 
-#include "base/unicode.h"
-
 static const struct {
     const char *name;
     uint64_t ns;
@@ -23,15 +21,33 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* The time package quotes in its own way: bytes beyond ASCII in hex. */
+static void
+put_quoted(struct buf *out, str s)
+{
+    buf_byte(out, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < ' ' || c >= 0x80) {
+            buf_printf(out, "\\x%02x", c);
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            buf_byte(out, '\\');
+        buf_byte(out, (char)c);
+    }
+    buf_byte(out, '"');
+}
+
 static bool
 refuse(struct err *e, const char *what, str unit, str s)
 {
     struct buf text = {0};
     buf_printf(&text, "time: %s", what);
     if (unit.p != NULL)
-        unicode_put_quoted(&text, unit);
+        put_quoted(&text, unit);
     buf_put(&text, unit.p != NULL ? STRL(" in duration ") : STRL(" "));
-    unicode_put_quoted(&text, s);
+    put_quoted(&text, s);
     err_set(e, ERR_BAD_DATA, "%s", buf_cstr(&text));
     buf_free(&text);
     return false;

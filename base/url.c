@@ -314,7 +314,8 @@ url_parse(str s, struct arena *a, struct url *out, struct err *e)
     bool ok = parse(head, a, &u, e);
     if (ok && hash >= 0) {
         head = s;
-        ok = unescape(str_from(s, (size_t)hash + 1), PART_FRAGMENT, a, &u.fragment, e);
+        u.raw_fragment = str_from(s, (size_t)hash + 1);
+        ok = unescape(u.raw_fragment, PART_FRAGMENT, a, &u.fragment, e);
     }
     if (!ok) {
         struct buf q = {0};
@@ -327,19 +328,24 @@ url_parse(str s, struct arena *a, struct url *out, struct err *e)
     return true;
 }
 
+/* What was written, where it is a valid encoding; else the decoded text escaped anew. */
+static void
+put_as_written(struct buf *out, str raw, str decoded, enum part part)
+{
+    bool valid = raw.n > 0;
+    for (size_t i = 0; valid && i < raw.n; i++)
+        valid = one_of(raw.p[i], "!$&'()*+,;=:@[]%") || !needs_escape(raw.p[i], part);
+    if (valid)
+        buf_put(out, raw);
+    else
+        put_escaped(out, decoded, part);
+}
+
 static void
 put_path(struct buf *out, const struct url *u)
 {
-    bool valid = u->raw_path.n > 0;
-    for (size_t i = 0; valid && i < u->raw_path.n; i++) {
-        char c = u->raw_path.p[i];
-        valid = one_of(c, "!$&'()*+,;=:@[]%") || !needs_escape(c, PART_PATH);
-    }
     struct buf path = {0};
-    if (valid)
-        buf_put(&path, u->raw_path);
-    else
-        put_escaped(&path, u->path, PART_PATH);
+    put_as_written(&path, u->raw_path, u->path, PART_PATH);
     str p = buf_str(&path);
     if (p.n > 0 && p.p[0] != '/' && u->host.n > 0)
         buf_byte(out, '/');
@@ -389,7 +395,7 @@ url_text(const struct url *u, struct arena *a, bool redact)
     }
     if (u->fragment.n > 0) {
         buf_byte(&out, '#');
-        put_escaped(&out, u->fragment, PART_FRAGMENT);
+        put_as_written(&out, u->raw_fragment, u->fragment, PART_FRAGMENT);
     }
     str text = arena_str(a, buf_str(&out));
     if (text.p == NULL)

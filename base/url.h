@@ -23,6 +23,7 @@ struct url {
     bool force_query;   /* a lone "?" at the end */
     str query;          /* raw, without "?" */
     str fragment;       /* decoded */
+    str raw_fragment;   /* as written */
 };
 
 /* url.Parse. */

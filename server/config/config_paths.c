@@ -80,7 +80,7 @@ config_absolute(struct arena *a, str path)
 {
     char cwd[4096];
     if ((path.n > 0 && path.p[0] == '/') || getcwd(cwd, sizeof cwd) == NULL)
-        return path;
+        return arena_str(a, path);
     return config_join_dir(a, str_of(cwd), path);
 }
 

@@ -45,6 +45,11 @@ tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/fuzz_yaml.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_yaml_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_yaml_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_yaml_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_config_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS)
 
 if FUZZER
 EXTRA_PROGRAMS += $(FUZZ_TARGETS)

@@ -1,1 +1,14 @@
 # Each test: UNIT_TESTS += tests/unit/test_X, its _SOURCES and _LDADD.
+UNIT_TESTS += tests/unit/test_url
+tests_unit_test_url_SOURCES = tests/unit/test_url.c
+tests_unit_test_url_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/url.txt
+UNIT_TESTS += tests/unit/test_config
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_util.h
+tests_unit_test_config_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_config_notify
+tests_unit_test_config_notify_SOURCES = tests/unit/test_config_notify.c
+tests_unit_test_config_notify_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_rule_file
+tests_unit_test_rule_file_SOURCES = tests/unit/test_rule_file.c
+tests_unit_test_rule_file_LDADD = $(UNIT_LIBS)
