@@ -72,10 +72,14 @@ fn_end(const struct fn_call *fc, size_t step)
 bool fn_start_reset(const int64_t *st, const int64_t *t, size_t k);
 bool fn_start_overlaps(const int64_t *st, const int64_t *t, size_t k);
 
-/* anchored and smoothed rate, increase and delta (fn_rate_extended.c). */
 struct fn_rate_kind {
     bool counter, per_second;
 };
+/* rate, increase and delta of floats without start times (fn_rate_float.c); true if any
+ * step has a result. */
+bool fn_rate_floats(const struct fn_call *fc, const struct column *in, struct fn_rate_kind kind,
+                    struct row *out);
+/* anchored and smoothed rate, increase and delta (fn_rate_extended.c). */
 void fn_rate_extended(const struct fn_call *fc, const struct fn_split *s, struct fn_rate_kind kind,
                       struct row *out);
 /* The difference over histograms lo … hi - 1 with resets made up for, compacted; NULL if

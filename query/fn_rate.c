@@ -270,6 +270,11 @@ extrapolated(const struct fn_call *fc, const struct column *in, struct fn_rate_k
 {
     struct rate r = {.fc = fc, .kind = kind, .range_s = fn_seconds(fc->range_ms)};
 
+    if (in->h == NULL && !(fc->use_start_times && in->st) && !fc->anchored && !fc->smoothed) {
+        if (fn_rate_floats(fc, in, kind, out) && kind.counter)
+            say_non_counter(fc);
+        return;
+    }
     fn_split_init(&r.s, fc, in);
     if (fc->anchored || fc->smoothed) {
         fn_rate_extended(fc, &r.s, kind, out);

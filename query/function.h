@@ -55,6 +55,14 @@ struct fn_arg {
     const struct expr *e; /* the argument's tree */
 };
 
+/* What a RANGE function may keep from one series to the next as long as the times of the
+ * samples, and with them the windows, stay the same: the caller sets data to NULL and
+ * clears the arena when they change.  Series that were scraped together come together. */
+struct fn_shared {
+    struct arena *arena;
+    void *data;
+};
+
 struct eval;
 struct fn_call {
     struct arena *arena;       /* results live here */
@@ -68,6 +76,7 @@ struct fn_call {
     int64_t range_ms;
     int64_t end0;              /* window end of step 0, after offset and @ */
     const uint32_t *lo, *hi;   /* one pair per step: window i is samples [lo[i], hi[i]) */
+    struct fn_shared *shared;  /* or NULL */
     bool anchored, smoothed;   /* lo and hi then reach lookback_ms further back (smoothed:
                                   and ahead) than the window */
     int64_t lookback_ms;

@@ -20,7 +20,7 @@ libquery_a_SOURCES += query/aggregate.c query/aggregate_priv.h query/aggregate_f
 libquery_a_SOURCES += query/engine.c query/engine.h query/gate.c query/gate.h query/journal.c query/journal.h \
 	query/query_log.c query/query_log.h
 libquery_a_SOURCES += query/fn_common.c query/fn_priv.h query/fn_lanes.h
-libquery_a_SOURCES += query/fn_rate.c query/fn_rate.h query/fn_rate_extended.c query/fn_rate_histogram.c \
+libquery_a_SOURCES += query/fn_rate.c query/fn_rate_float.c query/fn_rate.h query/fn_rate_extended.c query/fn_rate_histogram.c \
 	query/fn_changes.c
 libquery_a_SOURCES += query/fn_over_time.c query/fn_over_time.h query/fn_sum.c query/fn_quantile.c query/fn_trend.c
 libquery_a_SOURCES += query/fn_math.c query/fn_math.h query/fn_scalar.c query/fn_date.c query/fn_time.c query/fn_time.h

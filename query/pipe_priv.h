@@ -44,6 +44,8 @@ struct piece {
     bool tmp_pinned;         /* rows of this batch point into tmp */
     struct column before;    /* of the last series, for its times; n == 0: do not compare */
     struct fetch_windows w;
+    struct region same_times; /* RANGE: what the function keeps while times are the same */
+    struct fn_shared shared;
     uint32_t **count;        /* per source and stage: samples per step */
     uint64_t *weight;        /* per source and stage: in all */
     struct tally tally;

@@ -32,6 +32,8 @@ piece_init(struct pipe *p, struct piece *pc, size_t stages)
     if (p->source == SOURCE_RANGE) {
         pc->w.lo = ARENA_ARRAY(a, uint32_t, p->steps);
         pc->w.hi = ARENA_ARRAY(a, uint32_t, p->steps);
+        pc->same_times = region_new();
+        pc->shared.arena = pc->same_times.arena;
     }
     pc->count = ARENA_ARRAY(a, uint32_t *, stages + 1);
     for (size_t j = 0; j <= stages; j++)
@@ -63,6 +65,7 @@ piece_fini(struct pipe *p, struct piece *pc, bool keeps)
     }
     region_free(b, &pc->column[0]);
     region_free(b, &pc->column[1]);
+    region_free(b, &pc->same_times);
 }
 
 static bool
@@ -103,7 +106,9 @@ piece_series(struct run *r, struct piece *pc, size_t k)
     pc->work += pc->samples - before + p->steps + POLL_SERIES;
     return ok &&
            budget_count(b, &pc->out, place_of(p->e), pc->err) &&
-           budget_count(b, &pc->tmp, place_of(p->e), pc->err);
+           budget_count(b, &pc->tmp, place_of(p->e), pc->err) &&
+           (p->source != SOURCE_RANGE ||
+            budget_count(b, &pc->same_times, place_of(p->e), pc->err));
 }
 
 static void

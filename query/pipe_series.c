@@ -75,6 +75,8 @@ windows_find(const struct pipe *p, struct piece *pc, const struct column *col)
     if (b->n != 0 && b->n == col->n && col->h == NULL &&
         memcmp(b->t, col->t, col->n * sizeof(*col->t)) == 0)
         return;
+    region_clear(p->ev->budget, &pc->same_times);
+    pc->shared.data = NULL;
     fetch_windows(col, &p->at, p->reach_ms, &pc->w);
     fetch_windows_weigh(col, &p->at, pc->column[pc->turn].arena, &pc->w);
 }
@@ -99,6 +101,7 @@ call_part(const struct fn_call *fc, const struct column *col, size_t from, size_
     part.end0 += (int64_t)from * fc->grid->step;
     part.lo += from;
     part.hi += from;
+    part.shared = NULL; /* it is for all steps */
     return fc->call->u.call.fn->range(&part, col, out, err);
 }
 
@@ -162,6 +165,7 @@ source_range(const struct pipe *p, struct piece *pc, size_t k, struct arena *a, 
     fc.scratch = pc->column[pc->turn].arena;
     fc.lo = pc->w.lo;
     fc.hi = pc->w.hi;
+    fc.shared = &pc->shared;
     fc.labels = pipe_series_labels(p, k);
     bool ok = pc->w.sum <= CUT_SAMPLES
                   ? fc.call->u.call.fn->range(&fc, &col, row, pc->err)
