@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #if defined(HAVE_JEMALLOC)
@@ -197,6 +198,20 @@ walk_limits(const char *root, char *group, const char *file)
             return least;
         *slash = '\0';
     }
+}
+
+#define HUGE_MIN (4u << 20)
+#define HUGE_PAGE ((uintptr_t)2 << 20)
+
+void
+mem_huge(void *p, size_t n)
+{
+    if (n < HUGE_MIN)
+        return;
+    uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    uintptr_t to = ((uintptr_t)p + n) & ~(HUGE_PAGE - 1);
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 }
 
 static uint64_t

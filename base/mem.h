@@ -26,6 +26,9 @@ str mem_str(str s);     /* a copy; gives (mem_free((void *)s.p)) */
  * to call once a second. */
 size_t mem_resident_bytes(void);
 size_t mem_allocated_bytes(void);
+/* Asks for huge pages under a large table that is hit at random: a miss of the address
+ * cache costs more than one of the data.  Only advice; does nothing below 4 MiB. */
+void mem_huge(void *p, size_t n);
 /* Returns dirty pages to the system; after a large release. */
 void mem_release_unused(void);
 /* The memory this process may use: the smallest cgroup limit (v2, v1) above us or

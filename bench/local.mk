@@ -22,3 +22,6 @@ bench_bench_load_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
 bench: narthex bench/bench_load
 	python3 $(top_srcdir)/bench/compare.py --narthex ./narthex --load bench/bench_load $(BENCH_FLAGS)
 EXTRA_DIST += bench/compare.py
+EXTRA_PROGRAMS += bench/bench_storage
+bench_bench_storage_SOURCES = bench/bench_storage.c
+bench_bench_storage_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++

@@ -23,6 +23,7 @@
  *        4 EXEMPLARS   (labels series, labels, f64 v, varint t)*
  *        5 STATE       bounds of the head, pages of the chunk file, place in the log
  *        6 END         u64 series: the file is whole
+ *        7 SIZES       u32 series, u32 pairs: about how many to make room for; comes first
  * A file without END, or with a block that fails its checksum, is no checkpoint.
  *
  * Two are kept, and the log from the older one on: if the newer cannot be read, the older

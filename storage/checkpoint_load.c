@@ -14,6 +14,7 @@ struct loader {
     struct io_file *file;
     uint64_t at, size;
     struct buf raw, plain;
+    str block;            /* the unpacked bytes, in one of these */
     uint32_t *pairs;      /* of the file to those of the head */
     size_t pairs_cap;
     uint64_t series;
@@ -32,7 +33,7 @@ load_exactly(struct loader *l, char *to, size_t n, struct err *e)
     return true;
 }
 
-/* Reads one block into l->plain. */
+/* Reads one block. */
 static bool
 load_block(struct loader *l, uint8_t *kind, struct err *e)
 {
@@ -51,11 +52,24 @@ load_block(struct loader *l, uint8_t *kind, struct err *e)
     if (crc != crc32c(0, str_from(buf_str(&l->raw), 4)))
         return err_set(e, ERR_CORRUPT, "%s: block at %llu fails its checksum", l->file->path,
                        (unsigned long long)(l->at - stored));
-    str body = str_from(buf_str(&l->raw), CHECKPOINT_BLOCK_HEADER);
-    if (plain != stored)
-        return lz4_decode(body, plain, &l->plain, e);
-    buf_put(&l->plain, body);
-    return true;
+    l->block = str_from(buf_str(&l->raw), CHECKPOINT_BLOCK_HEADER);
+    if (plain == stored)
+        return true;
+    bool ok = lz4_decode(l->block, plain, &l->plain, e);
+    l->block = buf_str(&l->plain);
+    return ok;
+}
+
+static void
+load_sizes(struct loader *l, struct dec *d)
+{
+    struct series_table *t = &l->db->head.series;
+    uint32_t series = dec_u32_le(d), pairs = dec_u32_le(d);
+    if (d->bad || series > SERIES_SLOT_PAGE * SERIES_SLOT_PAGES ||
+        pairs > SYMBOLS_PAGE * SYMBOLS_PAGES)
+        return; /* only a hint */
+    id_table_reserve(&t->by_labels, series);
+    id_table_reserve(&t->symbols.pair_table, pairs);
 }
 
 static void
@@ -172,7 +186,7 @@ load_record(struct loader *l, struct dec *d, uint32_t id, uint16_t labels_n)
             d->bad = true;
     }
     if (d->bad || id == 0 || id == UINT32_MAX || series_word(t, id) ||
-        !series_restore(t, id, pairs, labels_n)) {
+        !series_restore(t, id, pairs, labels_n, true)) {
         d->bad = true;
         return UINT32_MAX;
     }
@@ -266,7 +280,7 @@ load_state(struct loader *l, struct dec *d)
 static bool
 load_kind(struct loader *l, uint8_t kind, struct err *e)
 {
-    struct dec d = dec_of(buf_str(&l->plain));
+    struct dec d = dec_of(l->block);
     switch (kind) {
     case CHECKPOINT_PAIRS:
         load_pairs(l, &d);
@@ -276,7 +290,7 @@ load_kind(struct loader *l, uint8_t kind, struct err *e)
         break;
     case CHECKPOINT_TOMBSTONES:
         tombstones_free(&l->db->head.tombstones);
-        if (!tombstones_decode(buf_str(&l->plain), &l->db->head.tombstones, e)) {
+        if (!tombstones_decode(l->block, &l->db->head.tombstones, e)) {
             l->db->head.tombstones = tombstones_new();
             return false;
         }
@@ -286,6 +300,9 @@ load_kind(struct loader *l, uint8_t kind, struct err *e)
         break;
     case CHECKPOINT_STATE:
         load_state(l, &d);
+        break;
+    case CHECKPOINT_SIZES:
+        load_sizes(l, &d);
         break;
     case CHECKPOINT_END:
         l->ended = dec_u64_le(&d) == l->series;
@@ -312,6 +329,7 @@ load_all(struct loader *l, struct err *e)
         if (kind == CHECKPOINT_END && !l->ended)
             return err_set(e, ERR_CORRUPT, "%s: series are missing", l->file->path);
     }
+    series_index_restored(&l->db->head.series);
     return l->out->seq > 0 || err_set(e, ERR_CORRUPT, "%s: has no state", l->file->path);
 }
 

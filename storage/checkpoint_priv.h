@@ -25,4 +25,5 @@ enum checkpoint_kind {
     CHECKPOINT_EXEMPLARS,
     CHECKPOINT_STATE,
     CHECKPOINT_END,
+    CHECKPOINT_SIZES,
 };

@@ -149,10 +149,11 @@ put_series(struct buf *b, const struct series *s, const struct series_cold *c)
 
 /* The ids there are now; later ones are in the log after S. */
 static struct ids
-all_ids(struct head *h, struct arena *a)
+all_ids(struct head *h, struct arena *a, uint32_t *pairs_n)
 {
     rwlock_read(&h->index);
     struct ids ids = ids_copy(a, posting_list_ids(&h->series.all));
+    *pairs_n = (uint32_t)symbols_pairs_live(&h->series.symbols);
     rwlock_unlock(&h->index);
     return ids;
 }
@@ -227,11 +228,15 @@ put_everything(struct writer *w, uint64_t seq)
 {
     struct head *h = &w->db->head;
     struct arena *a = arena_new();
-    struct ids ids = all_ids(h, a);
+    uint32_t pairs_n;
+    struct ids ids = all_ids(h, a, &pairs_n);
     buf_lit(&w->body, CHECKPOINT_MAGIC);
     w->bad = !io_pwrite(w->file, buf_str(&w->body), 0, w->e);
     w->at = w->body.n;
     buf_clear(&w->body);
+    enc_u32_le(&w->body, (uint32_t)ids.n);
+    enc_u32_le(&w->body, pairs_n);
+    put_block(w, CHECKPOINT_SIZES, false);
     put_pairs(w);
     put_all_series(w, ids);
     rwlock_read(&h->gate);

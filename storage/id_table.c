@@ -33,6 +33,7 @@ id_table_resize(struct id_table *t, size_t slots)
     uint64_t *old = t->slots;
     size_t old_n = t->mask + 1;
     t->slots = MEM_ARRAY(uint64_t, slots);
+    mem_huge(t->slots, slots * sizeof(uint64_t));
     t->mask = slots - 1;
     for (size_t i = 0; i < old_n; i++)
         if (old[i] != 0)

@@ -24,6 +24,11 @@ struct id_table {
 void id_table_init(struct id_table *t);
 void id_table_fini(struct id_table *t);
 void id_table_put(struct id_table *t, uint32_t hash, uint32_t id); /* id > 0, not present */
+static inline void
+id_table_prefetch(const struct id_table *t, uint32_t hash)
+{
+    __builtin_prefetch(&t->slots[hash & t->mask], 1);
+}
 void id_table_del(struct id_table *t, uint32_t hash, uint32_t id); /* must be present */
 /* Makes room for n ids without growing on the way. */
 void id_table_reserve(struct id_table *t, size_t n);

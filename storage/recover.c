@@ -60,7 +60,7 @@ on_series(void *arg, uint32_t id, struct labels ls)
     for (size_t i = 0; i < ls.n; i++)
         pairs[i] = symbols_intern(&t->symbols, symbols_intern_name(&t->symbols, ls.v[i].name),
                                   ls.v[i].value);
-    if (series_restore(t, id, pairs, ls.n))
+    if (series_restore(t, id, pairs, ls.n, false))
         series_hot(t, series_slot(t, id))->flags |= SERIES_LOGGED;
 }
 

@@ -92,8 +92,13 @@ series_take_slot(struct series_table *t, uint32_t *slot)
     if (t->slots_n == SERIES_SLOT_PAGE * SERIES_SLOT_PAGES)
         return false;
     *slot = t->slots_n++;
-    if (t->pages[*slot / SERIES_SLOT_PAGE] == NULL)
-        t->pages[*slot / SERIES_SLOT_PAGE] = MEM_NEW(struct series_page);
+    uint32_t page = *slot / SERIES_SLOT_PAGE;
+    if (t->pages[page] == NULL) {
+        /* Zero pages of the kernel until touched; a small head touches few. */
+        t->pages[page] = MEM_NEW(struct series_page);
+        if (page > 0)
+            mem_huge(t->pages[page], sizeof(struct series_page));
+    }
     return true;
 }
 
@@ -128,7 +133,6 @@ series_add(struct series_table *t, uint32_t id, uint32_t *pairs, size_t n, uint3
         symbols_name(&t->symbols, p->name)->series++;
     }
     posting_list_add(&t->all, id);
-    id_table_put(&t->by_labels, hash, id);
     t->next_id = MAX(t->next_id, id + 1);
     t->live++;
     series_publish(t, id, slot);
@@ -144,11 +148,14 @@ series_create(struct series_table *t, struct labels ls, uint32_t hash)
         uint32_t name = symbols_intern_name(&t->symbols, ls.v[i].name);
         pairs[i] = symbols_intern(&t->symbols, name, ls.v[i].value);
     }
-    return series_add(t, t->next_id, pairs, ls.n, hash);
+    uint32_t id = series_add(t, t->next_id, pairs, ls.n, hash);
+    if (id)
+        id_table_put(&t->by_labels, hash, id);
+    return id;
 }
 
 uint32_t
-series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_t n)
+series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_t n, bool later)
 {
     CHECK(n <= UINT16_MAX && series_word(t, id) == 0);
     uint32_t *own = mem_alloc(MAX(n, 1u) * sizeof(uint32_t));
@@ -159,7 +166,23 @@ series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_
     }
     uint32_t hash = (uint32_t)labels_hash((struct labels){.v = v, .n = n});
     mem_free(v);
-    return series_add(t, id, own, n, hash);
+    id = series_add(t, id, own, n, hash);
+    if (id && !later)
+        id_table_put(&t->by_labels, hash, id);
+    return id;
+}
+
+void
+series_index_restored(struct series_table *t)
+{
+    struct ids all = posting_list_ids(&t->all);
+    id_table_reserve(&t->by_labels, all.n);
+    for (size_t i = 0; i < all.n; i++) {
+        if (i + 16 < all.n)
+            id_table_prefetch(&t->by_labels,
+                              series_cold(t, series_slot(t, all.v[i + 16]))->hash);
+        id_table_put(&t->by_labels, series_cold(t, series_slot(t, all.v[i]))->hash, all.v[i]);
+    }
 }
 
 struct labels

@@ -57,8 +57,8 @@ struct series_cold {
 
 #define SERIES_DOOMED 0x80000000u
 #define SERIES_INDEX_PAGE 16384u
-#define SERIES_SLOT_PAGE 1024u
-#define SERIES_SLOT_PAGES 65536u /* 64 Mi series at a time */
+#define SERIES_SLOT_PAGE 65536u
+#define SERIES_SLOT_PAGES 1024u /* 64 Mi series at a time */
 
 struct series_page {
     struct series hot[SERIES_SLOT_PAGE];
@@ -120,8 +120,12 @@ uint32_t series_find(const struct series_table *t, struct labels ls, uint32_t ha
 /* Adds a series that series_find did not find; 0 when ids or slots are used up.
  * REQUIRES the index lock. */
 uint32_t series_create(struct series_table *t, struct labels ls, uint32_t hash);
-/* As series_create from pair ids, under a given id that is not in use (recovery). */
-uint32_t series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_t n);
+/* As series_create from pair ids, under a given id that is not in use (recovery).  With
+ * `later` it cannot be found by its labels until series_index_restored, which does that for
+ * all at once and so without waiting for memory at each. */
+uint32_t series_restore(struct series_table *t, uint32_t id, const uint32_t *pairs, size_t n,
+                        bool later);
+void series_index_restored(struct series_table *t);
 /* The labels of n pairs; strings live while a pin is held, array in the arena.  A view
  * that pinned while the series lived may do this later, without a lock. */
 struct labels series_labels(const struct series_table *t, const uint32_t *pairs, size_t n,
