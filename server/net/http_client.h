@@ -39,6 +39,8 @@ struct http_request {
     str body;
     int64_t timeout_ms;          /* for the whole exchange */
     size_t body_max;             /* response bytes on the wire; more is ERR_LIMIT */
+    size_t gzip_max;             /* the same for a body that says it is gzip; 0: body_max */
+    size_t body_hint;            /* about how many to expect, or 0 */
     const char *unix_socket;     /* connect here instead of the URL's host, or NULL */
 };
 struct http_response {

@@ -42,7 +42,7 @@ struct transfer {
     size_t headers_n;
     str body;                    /* borrowed */
     int64_t timeout_ms;
-    size_t body_max;
+    size_t body_max, gzip_max, body_hint;
     struct buf token_form;       /* body of the token request */
     /* loop only */
     http_done *done;

@@ -37,6 +37,8 @@ transfer_new(struct http_client *c, CURL *curl, const struct http_request *r)
     t->body = r->body;
     t->timeout_ms = r->timeout_ms;
     t->body_max = r->body_max;
+    t->gzip_max = r->gzip_max ? r->gzip_max : r->body_max;
+    t->body_hint = MIN(r->body_hint, r->body_max);
     return t;
 }
 
@@ -64,9 +66,12 @@ static size_t
 on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
-    size_t max = t->stage == TRANSFER_TOKEN ? TOKEN_BODY_MAX : t->body_max;
+    bool gzip = str_eq(buf_str(&t->response.content_encoding), STRL("gzip"));
+    size_t max = t->stage == TRANSFER_TOKEN ? TOKEN_BODY_MAX : gzip ? t->gzip_max : t->body_max;
 
     (void)size;
+    if (t->response.body.n == 0 && t->body_hint)
+        buf_reserve(&t->response.body, t->body_hint);
     if (t->response.body.n + n > max) {
         t->body_over = true;
         return CURL_WRITEFUNC_ERROR;
