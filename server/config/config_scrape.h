@@ -79,3 +79,5 @@ struct config_scrape {
     str file;     /* the scrape_config_files file it is from; empty: the main file */
     int line;     /* of the section */
 };
+/* The job as the API shows it: YAML with defaults, secrets masked; in the arena. */
+str config_scrape_text(const struct config_scrape *s, struct arena *a);

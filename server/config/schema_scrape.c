@@ -470,3 +470,14 @@ config_scrape_identify(struct config_scrape *s, struct arena *a)
     s->cache_identity = arena_str(a, buf_str(&b));
     buf_free(&b);
 }
+
+str
+config_scrape_text(const struct config_scrape *s, struct arena *a)
+{
+    struct buf b = {0};
+
+    schema_print_doc(&schema_scrape, s, false, &b);
+    str text = arena_str(a, buf_str(&b));
+    buf_free(&b);
+    return text;
+}

@@ -12,6 +12,7 @@ struct arrival {
     struct job *job;         /* a reference: the transfer uses its client */
     struct http_response r;  /* owned */
     bool ok;
+    bool forced;             /* not even asked (target_limit) */
     struct err e;            /* why not */
     int64_t time_ms;         /* stamp of the samples */
     int64_t start_ns;        /* monotonic */

@@ -5,3 +5,6 @@ libserver_a_SOURCES += \
 libserver_a_SOURCES += \
 	server/scrape/page.c server/scrape/page_format.c server/scrape/page_labels.c \
 	server/scrape/page_text.c
+libserver_a_SOURCES += \
+	server/scrape/schedule.c server/scrape/fetch.c server/scrape/failure_log.c \
+	server/scrape/pool.c server/scrape/scraper.c server/scrape/views.c

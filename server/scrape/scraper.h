@@ -21,7 +21,8 @@ struct scraper_opts {
     struct tsdb *db;
     unsigned threads;              /* 0: one per CPU */
     bool exemplars, native_histograms, type_unit_labels, start_times, zero_ingestion;
-    const char *external_url;      /* for globalUrl */
+    const char *external_url;      /* for globalUrl; copied, as the next */
+    const char *listen_address;    /* "0.0.0.0:9090", the first one */
 };
 bool scraper_new(struct scraper **out, const struct scraper_opts *o, struct err *e) MUST_USE;
 /* Moves to a new generation: unchanged jobs go on undisturbed, jobs whose cache identity

@@ -296,7 +296,8 @@ schema_of_factor(double factor)
 }
 
 bool
-job_new(struct job **out, struct config *c, const struct config_scrape *s, struct err *e)
+job_new(struct job **out, struct config *c, const struct config_scrape *s,
+        struct failure_log *failures, struct err *e)
 {
     struct http_client *client;
 
@@ -309,6 +310,7 @@ job_new(struct job **out, struct config *c, const struct config_scrape *s, struc
     j->s = s;
     j->client = client;
     j->accept = accept_header(s);
+    j->failures = failures ? failure_log_ref(failures) : NULL;
     j->max_schema = schema_of_factor(s->native_histogram_min_bucket_factor);
     *out = j;
     return true;
@@ -336,6 +338,7 @@ job_unref(struct job **out)
     http_client_unref(&j->client);
     config_unref(&j->c);
     mem_free(j->accept);
+    failure_log_unref(&j->failures);
     j->magic = 0;
     mem_free(j);
 }
@@ -393,6 +396,7 @@ target_new(struct labels labels, str url, uint64_t hash, struct job *j)
     own_labels(t, labels);
     t->url = mem_cstr(url);
     t->hash = hash;
+    t->lasting = hash_mix(labels_hash(t->public), hash64(str_of(t->url)));
     t->job = job_ref(j);
     t->heap_at = SIZE_MAX;
     CHECK(num_parse_duration_ms(labels_get(labels, INTERVAL), &t->interval_ms, &e));

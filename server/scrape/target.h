@@ -18,6 +18,7 @@
 #include "server/discovery/discovery.h"
 #include "server/net/http_client.h"
 #include "server/scrape/cache.h"
+#include "server/scrape/failure_log.h"
 #include "server/scrape/scraper.h"
 
 struct job {
@@ -28,9 +29,11 @@ struct job {
     const struct config_scrape *s;
     struct http_client *client;
     char *accept;                   /* the request's Accept header */
+    struct failure_log *failures;   /* a reference, or NULL */
     int max_schema;                 /* of native histograms, from min_bucket_factor */
 };
-bool job_new(struct job **out, struct config *c, const struct config_scrape *s, struct err *e) MUST_USE;
+bool job_new(struct job **out, struct config *c, const struct config_scrape *s,
+             struct failure_log *failures, struct err *e) MUST_USE;
 struct job *job_ref(struct job *j);
 void job_unref(struct job **j);
 
@@ -45,6 +48,7 @@ struct target {
     struct labels public;           /* without them: what goes onto series */
     char *url;
     uint64_t hash;                  /* Prometheus': the phase follows from it */
+    uint64_t lasting;               /* hash of URL and public labels alone */
     int64_t interval_ms, timeout_ms;
     bool native, classic, nhcb;     /* histograms: see __scrape_native_histograms__ … */
     unsigned shard;
@@ -52,6 +56,8 @@ struct target {
     const struct target_group *group;
     size_t index;                   /* in the group */
     bool wanted;                    /* by the sync going on */
+    bool scraped;                   /* a shard has it */
+    bool bequeathed;                /* it has gone and left its cache to another */
     /* under the shard's mu */
     struct job *job;                /* a reference */
     char *forced_error;             /* target_limit; NULL: none */
