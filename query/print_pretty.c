@@ -1,160 +1,204 @@
 /* print_pretty.c - format_query: what is longer than 100 characters on one line is split.
  *
- * Each node is first printed on one line; only if that is too long its parts are, one
- * level deeper.  Every piece begins on a line of its own, so it carries its indent. */
+ * A node that fits on one line is printed so; else its parts are, one level deeper.  Every
+ * piece begins on a line of its own, so it carries its indent; only the operand of a sign
+ * stands right behind it.
+ *
+ * Whether a node fits is known after looking at about 100 characters' worth of it, so the
+ * work grows with the text and not with text times depth.
+ */
 #include "query/print_priv.h"
 
-#include "base/panic.h"
 #include "query/function.h"
 
 #define LINE_MAX_BYTES 100
 
-static void pretty(struct buf *out, const struct expr *e, int level);
+struct pretty {
+    struct buf *out;
+    bool glue; /* the next piece goes without its indent */
+};
+
+static void put_pretty(struct pretty *p, const struct expr *e, int level);
+
+/* Takes a lower bound of e's width on one line from *left, and stops when that is used up. */
+static void
+spend_width(const struct expr *e, int64_t *left)
+{
+    const struct expr *s = e->type == EXPR_MATRIX ? e->u.matrix.selector : e;
+    if (*left < 0)
+        return;
+    switch (s->type) {
+    case EXPR_NUMBER: *left -= 1; break;
+    case EXPR_STRING: *left -= (int64_t)s->u.string.n; break;
+    case EXPR_SELECTOR:
+        /* The last matcher is the name, if there is one. */
+        for (size_t i = 0; i < s->u.selector.n && *left >= 0; i++)
+            *left -= (int64_t)s->u.selector.m[i].value.n;
+        break;
+    case EXPR_SUBQUERY:
+        *left -= 4;
+        spend_width(s->u.subquery.e, left);
+        break;
+    case EXPR_UNARY:
+        *left -= 1;
+        spend_width(s->u.unary.e, left);
+        break;
+    case EXPR_BINARY:
+        *left -= 3;
+        spend_width(s->u.binary.l, left);
+        spend_width(s->u.binary.r, left);
+        break;
+    case EXPR_AGGREGATE:
+        *left -= 5;
+        spend_width(s->u.aggregate.e, left);
+        break;
+    case EXPR_CALL:
+        *left -= 2;
+        for (size_t i = 0; i < s->u.call.n && *left >= 0; i++, *left -= 1)
+            spend_width(s->u.call.args[i], left);
+        break;
+    case EXPR_PAREN:
+        *left -= 2;
+        spend_width(s->u.inner, left);
+        break;
+    case EXPR_STEP_INVARIANT: spend_width(s->u.inner, left); break;
+    case EXPR_MATRIX:
+    case EXPR_DURATION: break;
+    }
+}
 
 static void
-put_indent(struct buf *out, int level)
+put_indent(struct pretty *p, int level)
 {
-    for (int i = 0; i < level; i++)
-        buf_lit(out, "  ");
+    for (int i = 0; i < level && !p->glue; i++)
+        buf_lit(p->out, "  ");
+    p->glue = false;
 }
 
 /* Prints e on one line if it fits. */
 static bool
-put_line(struct buf *out, const struct expr *e)
+put_line(struct pretty *p, const struct expr *e, int level)
 {
-    size_t from = out->n;
-    print_expr(out, e);
-    if (out->n - from <= LINE_MAX_BYTES)
-        return true;
-    out->n = from;
-    return false;
-}
-
-static void
-close_paren(struct buf *out, int level)
-{
-    buf_byte(out, '\n');
-    put_indent(out, level);
-    buf_byte(out, ')');
-}
-
-static void
-split_aggregate(struct buf *out, const struct expr *e, int level)
-{
-    print_aggregate_head(out, e);
-    buf_lit(out, "(\n");
-    if (e->u.aggregate.param) {
-        pretty(out, e->u.aggregate.param, level + 1);
-        buf_lit(out, ",\n");
+    struct buf line = {0};
+    int64_t left = LINE_MAX_BYTES;
+    spend_width(e, &left);
+    if (left < 0)
+        return false;
+    print_expr(&line, e);
+    bool fits = line.n <= LINE_MAX_BYTES;
+    if (fits) {
+        put_indent(p, level);
+        buf_put(p->out, buf_str(&line));
     }
-    pretty(out, e->u.aggregate.e, level + 1);
-    close_paren(out, level);
-}
-
-/* The left operand carries the indent of the whole, one deeper. */
-static void
-split_binary(struct buf *out, const struct expr *e, int level)
-{
-    pretty(out, e->u.binary.l, level + 1);
-    buf_byte(out, '\n');
-    put_indent(out, level);
-    print_operator(out, e);
-    buf_byte(out, '\n');
-    pretty(out, e->u.binary.r, level + 1);
+    buf_free(&line);
+    return fits;
 }
 
 static void
-split_call(struct buf *out, const struct expr *e, int level)
+put_break(struct pretty *p, int level)
 {
-    buf_put(out, str_of(e->u.call.fn->name));
-    buf_lit(out, "(\n");
+    buf_byte(p->out, '\n');
+    put_indent(p, level);
+}
+
+static void
+split_aggregate(struct pretty *p, const struct expr *e, int level)
+{
+    put_indent(p, level);
+    print_aggregate_head(p->out, e);
+    buf_lit(p->out, "(\n");
+    if (e->u.aggregate.param) {
+        put_pretty(p, e->u.aggregate.param, level + 1);
+        buf_lit(p->out, ",\n");
+    }
+    put_pretty(p, e->u.aggregate.e, level + 1);
+    put_break(p, level);
+    buf_byte(p->out, ')');
+}
+
+static void
+split_binary(struct pretty *p, const struct expr *e, int level)
+{
+    put_pretty(p, e->u.binary.l, level + 1);
+    put_break(p, level);
+    print_operator(p->out, e);
+    buf_byte(p->out, '\n');
+    put_pretty(p, e->u.binary.r, level + 1);
+}
+
+static void
+split_call(struct pretty *p, const struct expr *e, int level)
+{
+    put_indent(p, level);
+    buf_put(p->out, str_of(e->u.call.fn->name));
+    buf_lit(p->out, "(\n");
     for (size_t i = 0; i < e->u.call.n; i++) {
         if (i)
-            buf_lit(out, ",\n");
-        pretty(out, e->u.call.args[i], level + 1);
+            buf_lit(p->out, ",\n");
+        put_pretty(p, e->u.call.args[i], level + 1);
     }
-    close_paren(out, level);
+    put_break(p, level);
+    buf_byte(p->out, ')');
 }
 
 static void
-split_paren(struct buf *out, const struct expr *e, int level)
+split_paren(struct pretty *p, const struct expr *e, int level)
 {
-    buf_lit(out, "(\n");
-    pretty(out, e->u.inner, level + 1);
-    close_paren(out, level);
+    put_indent(p, level);
+    buf_lit(p->out, "(\n");
+    put_pretty(p, e->u.inner, level + 1);
+    put_break(p, level);
+    buf_byte(p->out, ')');
 }
 
 static void
-cut_spaces(struct buf *b)
-{
-    size_t from = 0;
-    while (b->n > 0 && strchr(" \n", b->p[b->n - 1]))
-        b->n--;
-    while (from < b->n && strchr(" \n", b->p[from]))
-        from++;
-    memmove(b->p, b->p + from, b->n - from);
-    b->n -= from;
-}
-
-/* The sign stands at the indent, the operand right behind it. */
-static void
-pretty_unary(struct buf *out, const struct expr *e, int level)
-{
-    struct buf operand = {0};
-    pretty(&operand, e->u.unary.e, level);
-    cut_spaces(&operand);
-    put_indent(out, level);
-    buf_byte(out, e->u.unary.negate ? '-' : '+');
-    buf_put(out, buf_str(&operand));
-    buf_free(&operand);
-}
-
-static void
-pretty(struct buf *out, const struct expr *e, int level)
+put_pretty(struct pretty *p, const struct expr *e, int level)
 {
     switch (e->type) {
-    case EXPR_UNARY: pretty_unary(out, e, level); return;
-    case EXPR_STEP_INVARIANT: pretty(out, e->u.inner, level); return;
+    case EXPR_STEP_INVARIANT: put_pretty(p, e->u.inner, level); break;
+    case EXPR_UNARY:
+        put_indent(p, level);
+        buf_byte(p->out, e->u.unary.negate ? '-' : '+');
+        p->glue = true;
+        put_pretty(p, e->u.unary.e, level);
+        break;
     case EXPR_SUBQUERY:
         /* On one line it gets no indent: Prometheus' formatter has it so. */
-        if (put_line(out, e))
-            return;
-        pretty(out, e->u.subquery.e, level);
-        print_subquery_range(out, e);
-        return;
-    case EXPR_BINARY: {
-        struct buf line = {0};
-        bool fits = put_line(&line, e);
-        if (fits) {
-            put_indent(out, level);
-            buf_put(out, buf_str(&line));
-        }
-        buf_free(&line);
-        if (!fits)
-            split_binary(out, e, level);
-        return;
+        if (put_line(p, e, 0))
+            break;
+        put_pretty(p, e->u.subquery.e, level);
+        print_subquery_range(p->out, e);
+        break;
+    case EXPR_BINARY:
+        if (!put_line(p, e, level))
+            split_binary(p, e, level);
+        break;
+    case EXPR_AGGREGATE:
+        if (!put_line(p, e, level))
+            split_aggregate(p, e, level);
+        break;
+    case EXPR_CALL:
+        if (!put_line(p, e, level))
+            split_call(p, e, level);
+        break;
+    case EXPR_PAREN:
+        if (!put_line(p, e, level))
+            split_paren(p, e, level);
+        break;
+    case EXPR_NUMBER:
+    case EXPR_STRING:
+    case EXPR_SELECTOR:
+    case EXPR_MATRIX:
+    case EXPR_DURATION:
+        put_indent(p, level);
+        print_expr(p->out, e);
+        break;
     }
-    default: break;
-    }
-
-    put_indent(out, level);
-    bool splits = e->type == EXPR_AGGREGATE || e->type == EXPR_CALL || e->type == EXPR_PAREN;
-    if (!splits) {
-        print_expr(out, e);
-        return;
-    }
-    if (put_line(out, e))
-        return;
-    if (e->type == EXPR_AGGREGATE)
-        split_aggregate(out, e, level);
-    else if (e->type == EXPR_CALL)
-        split_call(out, e, level);
-    else
-        split_paren(out, e, level);
 }
 
 void
 print_pretty(struct buf *out, const struct expr *e)
 {
-    pretty(out, e, 0);
+    struct pretty p = {.out = out};
+    put_pretty(&p, e, 0);
 }

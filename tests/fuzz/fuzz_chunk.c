@@ -20,7 +20,7 @@ resume(enum chunk_encoding encoding, str data)
             chunk_xor2_put(&x2, 3, x2.x.t + 1, 1.5);
         mem_free(x2.x.p);
     }
-    if (encoding == CHUNK_HISTOGRAM || encoding == CHUNK_FLOAT_HISTOGRAM) {
+    if (chunk_encoding_known(encoding) && chunk_is_histogram(encoding)) {
         struct chunk_histogram *c = chunk_histogram_resume(encoding, data, &e);
         chunk_histogram_free(&c);
     }
@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n < 1)
         return 0;
-    enum chunk_encoding encoding = (enum chunk_encoding)(data[0] % 6);
+    enum chunk_encoding encoding = (enum chunk_encoding)(data[0] % 8);
     str bytes = STR(data + 1, n - 1);
     struct arena *a = arena_new();
     struct column c = {.n = 0};
@@ -72,9 +72,9 @@ seed_floats(struct buf *out, bool xor2)
 }
 
 static void
-seed_histograms(struct buf *out, bool integer, bool custom)
+seed_histograms(struct buf *out, bool integer, bool custom, bool starts)
 {
-    enum chunk_encoding encoding = integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
+    enum chunk_encoding encoding = chunk_histogram_kind(integer, starts);
     struct chunk_histogram *c = chunk_histogram_new(encoding);
     double pos[] = {1, 2, 3, 4}, neg[] = {7}, bounds[] = {0.5, 1.25, 1e9};
     struct histogram_span ps[] = {{-2, 2}, {3, 2}}, cs[] = {{0, 4}}, ns[] = {{0, 1}};
@@ -94,7 +94,7 @@ seed_histograms(struct buf *out, bool integer, bool custom)
                               .neg_n = !custom,
                               .custom = bounds,
                               .custom_n = custom ? 3 : 0};
-        CHECK(chunk_histogram_append(c, NULL, 1000 * i, &h));
+        CHECK(chunk_histogram_append_st(c, NULL, 300 * i, 1000 * i, &h));
         pos[i % 4] += i;
     }
     buf_byte(out, (char)encoding);
@@ -107,7 +107,7 @@ fuzz_seed(struct buf *out, unsigned i)
 {
     if (i < 2)
         seed_floats(out, i == 1);
-    else if (i < 6)
-        seed_histograms(out, i & 1, i & 2);
-    return i < 6;
+    else if (i < 10)
+        seed_histograms(out, i & 1, i & 2, i & 4);
+    return i < 10;
 }
