@@ -11,7 +11,7 @@
 
 #define SAMPLES 5760
 #define STEPS 1440
-#define ROUNDS 50
+#define ROUNDS 20
 
 static const struct {
     const char *name;
@@ -100,6 +100,32 @@ measure(struct input *in, const char *kind, int64_t range, size_t f)
     arena_free(&scratch);
 }
 
+/* Counter histograms of 80 buckets, all of one layout. */
+static void
+fill_histograms(struct column *c, struct arena *a)
+{
+    const struct histogram *prev = NULL;
+
+    c->h = ARENA_ARRAY(a, struct histogram *, SAMPLES);
+    for (size_t k = 0; k < SAMPLES; k++) {
+        struct histogram *h = ARENA_NEW(a, struct histogram);
+        h->schema = 3;
+        h->zero_threshold = 1e-128;
+        h->pos_n = 80;
+        h->pos = ARENA_ZARRAY(a, double, h->pos_n);
+        h->pos_spans = ARENA_NEW(a, struct histogram_span);
+        *h->pos_spans = (struct histogram_span){-40, 80};
+        h->pos_spans_n = 1;
+        for (size_t i = 0; i < h->pos_n; i++) {
+            h->pos[i] = (prev ? prev->pos[i] : 0) + (double)rng_below(5);
+            h->count += h->pos[i];
+        }
+        h->sum = h->count * 0.7;
+        c->h[k] = h;
+        prev = h;
+    }
+}
+
 int
 main(void)
 {
@@ -121,6 +147,14 @@ main(void)
             measure(&in, kind ? "gauge" : "counter", 3600000, f);
         }
     }
+    struct arena *a = arena_new();
+    fill_histograms(&in.c, a);
+    for (size_t f = 0; f < ARRAY_LEN(functions); f++) {
+        fn_range *fn = functions[f].fn;
+        if (fn == fn_rate || fn == fn_irate || fn == fn_sum_over_time || fn == fn_avg_over_time)
+            measure(&in, "native", 300000, f);
+    }
+    arena_free(&a);
     mem_free(in.c.t);
     mem_free(in.c.v);
     return 0;

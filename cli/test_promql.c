@@ -17,7 +17,8 @@ run_file(const char *path, struct promqltest_count *count)
         promqltest_run(buf_str(&script), path, &out, count);
     else
         fprintf(stderr, "narthex: %s\n", e.text);
-    fwrite(out.p, 1, out.n, stdout);
+    if (out.n > 0)
+        fwrite(out.p, 1, out.n, stdout);
     buf_free(&script);
     buf_free(&out);
     return read;

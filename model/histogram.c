@@ -74,6 +74,31 @@ histogram_custom_equal(const struct histogram *a, const struct histogram *b)
     return true;
 }
 
+static bool
+spans_same(const struct histogram_span *x, size_t xn, const struct histogram_span *y, size_t yn)
+{
+    return xn == yn && (xn == 0 || memcmp(x, y, xn * sizeof(x[0])) == 0);
+}
+
+static bool
+above_zero(const struct histogram *h, const struct histogram_span *spans, size_t n)
+{
+    return n == 0 || histogram_bound(h->schema, spans[0].offset) > h->zero_threshold;
+}
+
+bool
+histogram_same_layout(const struct histogram *a, const struct histogram *b)
+{
+    bool same = a->schema == b->schema && a->zero_threshold == b->zero_threshold &&
+                a->pos_n == b->pos_n && a->neg_n == b->neg_n &&
+                spans_same(a->pos_spans, a->pos_spans_n, b->pos_spans, b->pos_spans_n) &&
+                spans_same(a->neg_spans, a->neg_spans_n, b->neg_spans, b->neg_spans_n);
+    if (!same || histogram_is_custom(a))
+        return same && histogram_custom_equal(a, b);
+    return a->zero_threshold == 0 || (above_zero(a, a->pos_spans, a->pos_spans_n) &&
+                                      above_zero(a, a->neg_spans, a->neg_spans_n));
+}
+
 /* The next span with buckets, empty ones' offsets added to it. */
 static bool
 next_span(const struct histogram_span **p, const struct histogram_span *end,

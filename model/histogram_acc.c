@@ -44,6 +44,14 @@ note_hint(struct histogram_acc *acc, const struct histogram *h)
     acc->no_reset_seen |= h->reset == RESET_NO;
 }
 
+/* Bounds are mostly those of the sum before; then there is nothing to copy. */
+static bool
+same_bounds(const struct histogram_work *w, const struct histogram *h)
+{
+    return w->custom_n == h->custom_n &&
+           memcmp(w->custom, h->custom, h->custom_n * sizeof(double)) == 0;
+}
+
 void
 histogram_acc_start(struct histogram_acc *acc, const struct histogram *h)
 {
@@ -58,7 +66,7 @@ histogram_acc_start(struct histogram_acc *acc, const struct histogram *h)
     w->zero = (struct kahan){h->zero_count, 0};
     w->count = (struct kahan){h->count, 0};
     w->sum = (struct kahan){h->sum, 0};
-    if (h->custom_n > 0)
+    if (h->custom_n > 0 && !same_bounds(w, h))
         w->custom = histogram_custom_copy(acc->a, h);
     w->custom_n = h->custom_n;
     histogram_side_load(&w->pos, h, true, 0);

@@ -204,6 +204,63 @@ side_add(struct histogram_side *s, const struct histogram_side *y, bool subtract
     }
 }
 
+/* Whether s holds exactly the buckets of these spans.  Its indexes ascend, so that the ends
+ * of each span tell for those in between. */
+static bool
+side_matches(const struct histogram_side *s, const struct histogram_span *spans, size_t spans_n,
+             size_t counts_n)
+{
+    int64_t i = 0;
+    size_t k = 0;
+
+    if (s->n != counts_n)
+        return false;
+    for (size_t j = 0; j < spans_n; j++) {
+        i += spans[j].offset;
+        if (spans[j].length == 0)
+            continue;
+        if (spans[j].length > s->n - k || s->i[k] != i ||
+            s->i[k + spans[j].length - 1] != i + spans[j].length - 1)
+            return false;
+        i += spans[j].length;
+        k += spans[j].length;
+    }
+    return k == s->n;
+}
+
+/* Below this neither a sum nor its error can overflow on the way. */
+#define SAFE 1e300
+
+static bool
+all_safe(const double *v, size_t n)
+{
+    bool safe = true;
+    for (size_t k = 0; k < n; k++)
+        safe &= fabs(v[k]) < SAFE;
+    return safe;
+}
+
+/* Adds counts of the same buckets; false if that needs more care. */
+static bool
+side_add_counts(struct histogram_side *s, const double *y, double sign)
+{
+    double *restrict v = s->v, *restrict c = s->c;
+
+    if (c == NULL) {
+        for (size_t k = 0; k < s->n; k++)
+            v[k] += sign * y[k];
+        return true;
+    }
+    if (!all_safe(v, s->n) || !all_safe(y, s->n))
+        return false;
+    for (size_t k = 0; k < s->n; k++) { /* the error of a sum without a branch (TwoSum) */
+        double x = sign * y[k], t = v[k] + x, part = t - v[k];
+        c[k] += (v[k] - (t - part)) + (x - part);
+        v[k] = t;
+    }
+    return true;
+}
+
 /* The first entry of y whose bucket ends above the threshold: those below are part of
  * y's zero count already. */
 static size_t
@@ -215,6 +272,30 @@ first_above(const struct histogram_side *y, int schema, double threshold)
     return k;
 }
 
+/* The common case: y has w's layout, and nothing of it is in the zero bucket. */
+static bool
+add_same(struct histogram_work *w, const struct histogram *y, double sign)
+{
+    if (!side_matches(&w->pos, y->pos_spans, y->pos_spans_n, y->pos_n) ||
+        !side_matches(&w->neg, y->neg_spans, y->neg_spans_n, y->neg_n))
+        return false;
+    if (w->schema != HISTOGRAM_CUSTOM &&
+        (y->schema != w->schema || y->zero_threshold != w->zero_threshold ||
+         first_above(&w->pos, w->schema, w->zero_threshold) > 0 ||
+         first_above(&w->neg, w->schema, w->zero_threshold) > 0))
+        return false;
+    if (w->pos.c && !(all_safe(w->neg.v, w->neg.n) && all_safe(y->neg, y->neg_n)))
+        return false;
+    if (!side_add_counts(&w->pos, y->pos, sign))
+        return false;
+    CHECK(side_add_counts(&w->neg, y->neg, sign));
+    if (w->pos.c)
+        kahan_add(&w->zero, sign * y->zero_count);
+    else
+        w->zero.sum += sign * y->zero_count;
+    return true;
+}
+
 static void
 add_exponential(struct histogram_work *w, const struct histogram *y, bool subtract,
                 struct histogram_side scratch[2])
@@ -224,6 +305,8 @@ add_exponential(struct histogram_work *w, const struct histogram *y, bool subtra
     struct kahan y_zero = z.zero;
     int shift = MAX(y->schema - w->schema, 0);
 
+    if (add_same(w, y, subtract ? -1 : 1))
+        return;
     if (y->zero_threshold != w->zero_threshold) {
         histogram_side_load(&scratch[0], y, true, 0);
         histogram_side_load(&scratch[1], y, false, 0);
@@ -298,8 +381,11 @@ add_custom(struct histogram_work *w, const struct histogram *y, bool subtract,
 {
     struct histogram view = {.custom = w->custom, .custom_n = w->custom_n};
 
+    bool same_bounds = histogram_custom_equal(&view, y);
+    if (same_bounds && add_same(w, y, subtract ? -1 : 1))
+        return HISTOGRAM_OK;
     histogram_side_load(&scratch[0], y, true, 0);
-    if (histogram_custom_equal(&view, y)) {
+    if (same_bounds) {
         side_add(&w->pos, &scratch[0], subtract, 0);
         return HISTOGRAM_OK;
     }
@@ -405,6 +491,27 @@ histogram_work_store(const struct histogram_work *w, struct arena *a, struct his
     return h;
 }
 
+/* x + sign * y where both have one layout. */
+static struct histogram_sum
+combine_arrays(struct arena *a, const struct histogram *x, const struct histogram *y, double sign)
+{
+    struct histogram_work w = {.reset = x->reset};
+    struct histogram_sum r = {.h = histogram_copy(a, x)};
+    struct histogram *h = r.h;
+
+    r.reset_collision = adjust_reset(&w, y->reset);
+    h->integer = false;
+    h->reset = (uint8_t)w.reset;
+    h->zero_count += sign * y->zero_count;
+    h->count += sign * y->count;
+    h->sum += sign * y->sum;
+    for (size_t i = 0; i < h->pos_n; i++)
+        h->pos[i] += sign * y->pos[i];
+    for (size_t i = 0; i < h->neg_n; i++)
+        h->neg[i] += sign * y->neg[i];
+    return r;
+}
+
 static struct histogram_sum
 combine(struct arena *a, const struct histogram *x, const struct histogram *y, bool subtract)
 {
@@ -416,6 +523,8 @@ combine(struct arena *a, const struct histogram *x, const struct histogram *y, b
         r.fit = HISTOGRAM_INCOMPATIBLE;
         return r;
     }
+    if (histogram_same_layout(x, y))
+        return combine_arrays(a, x, y, subtract ? -1 : 1);
     histogram_work_load(&w, a, x, false);
     histogram_side_init(&scratch[0], a, false);
     histogram_side_init(&scratch[1], a, false);

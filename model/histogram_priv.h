@@ -19,6 +19,9 @@ struct histogram_side {
 };
 
 bool histogram_custom_equal(const struct histogram *a, const struct histogram *b);
+/* The same buckets in the same order, none of them inside the zero bucket: counts can be
+ * compared or added as arrays. */
+bool histogram_same_layout(const struct histogram *a, const struct histogram *b);
 double *histogram_custom_copy(struct arena *a, const struct histogram *h);
 
 /* How spans are made: entries with a count (or, if keep_empty, all), gaps up to max_empty

@@ -65,35 +65,12 @@ half_shrank(const struct histogram *prev, const struct histogram *h, bool positi
 }
 
 static bool
-spans_same(const struct histogram_span *x, size_t xn, const struct histogram_span *y, size_t yn)
-{
-    return xn == yn && (xn == 0 || memcmp(x, y, xn * sizeof(x[0])) == 0);
-}
-
-static bool
 counts_shrank(const double *prev, const double *now, size_t n)
 {
     bool shrank = false;
     for (size_t i = 0; i < n; i++) /* without a branch, so that it vectorises */
         shrank |= now[i] < prev[i];
     return shrank;
-}
-
-/* Same layout, the common case: compares the arrays.  No bucket may lie in the zero
- * bucket, as such are not compared. */
-static bool
-same_layout(const struct histogram *prev, const struct histogram *h)
-{
-    bool same = prev->schema == h->schema && prev->zero_threshold == h->zero_threshold &&
-                prev->pos_n == h->pos_n && prev->neg_n == h->neg_n &&
-                spans_same(prev->pos_spans, prev->pos_spans_n, h->pos_spans, h->pos_spans_n) &&
-                spans_same(prev->neg_spans, prev->neg_spans_n, h->neg_spans, h->neg_spans_n);
-    if (!same || h->zero_threshold == 0 || histogram_is_custom(h))
-        return same;
-    return (h->pos_spans_n == 0 ||
-            histogram_bound(h->schema, h->pos_spans[0].offset) > h->zero_threshold) &&
-           (h->neg_spans_n == 0 ||
-            histogram_bound(h->schema, h->neg_spans[0].offset) > h->zero_threshold);
 }
 
 /* What prev's zero count would be with h's threshold; false if that cuts a bucket. */
@@ -178,7 +155,7 @@ histogram_is_reset(const struct histogram *prev, const struct histogram *h)
     /* A finer schema or a smaller zero bucket comes with a restart only. */
     if (h->schema > prev->schema || h->zero_threshold < prev->zero_threshold)
         return true;
-    if (same_layout(prev, h))
+    if (histogram_same_layout(prev, h)) /* the common case */
         return h->zero_count < prev->zero_count || counts_shrank(prev->pos, h->pos, h->pos_n) ||
                counts_shrank(prev->neg, h->neg, h->neg_n);
     if (!zero_count_as(prev, h, &prev_zero) || h->zero_count < prev_zero)

@@ -130,8 +130,25 @@ histogram_reduce(struct arena *a, const struct histogram *h, int schema)
     return out;
 }
 
+/* Nothing to drop and nothing to fill: all counts differ from 0, and so do all lengths, and
+ * gaps are wide enough to stay. */
+static bool
+half_compact(const struct histogram_span *spans, size_t spans_n, const double *v, size_t n,
+             int max_empty)
+{
+    bool empty = false;
+    for (size_t i = 0; i < n; i++)
+        empty |= v[i] == 0;
+    for (size_t i = 0; i < spans_n; i++)
+        empty |= spans[i].length == 0 || (i > 0 && spans[i].offset <= max_empty);
+    return !empty;
+}
+
 struct histogram *
 histogram_compact(struct arena *a, const struct histogram *h, int max_empty)
 {
+    if (half_compact(h->pos_spans, h->pos_spans_n, h->pos, h->pos_n, max_empty) &&
+        half_compact(h->neg_spans, h->neg_spans_n, h->neg, h->neg_n, max_empty))
+        return histogram_copy(a, h);
     return remake(a, h, 0, (struct histogram_side_put){max_empty, false});
 }

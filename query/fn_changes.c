@@ -100,7 +100,7 @@ last_histograms(const struct fn_call *fc, const struct column *in, size_t k, boo
     if (!counter && !(gauge_a && gauge_b))
         *notes |= NOTE_BIT(NOTE_NOT_GAUGE);
     if (!counter || !has_reset(fc, in, k)) {
-        r = histogram_sub(fc->arena, b, a);
+        r = histogram_sub(fc->scratch, b, a);
         if (r.fit == HISTOGRAM_INCOMPATIBLE) {
             *notes |= NOTE_BIT(NOTE_MIXED_SCHEMAS);
             return NULL;
@@ -130,7 +130,9 @@ instant(const struct fn_call *fc, const struct column *in, bool counter, struct 
         if (is_histogram(in, k - 1) != is_histogram(in, k)) {
             notes |= NOTE_BIT(NOTE_MIXED_KINDS);
         } else if (is_histogram(in, k)) {
+            struct arena_mark mark = arena_mark(fc->scratch);
             struct histogram *h = last_histograms(fc, in, k, counter, &notes);
+            arena_reset(fc->scratch, mark);
             if (h == NULL)
                 continue;
             if (counter)

@@ -186,9 +186,9 @@ static void
 histogram_step(struct rate *r, size_t step, const struct fn_window *win, struct row *out)
 {
     const struct fn_split *s = &r->s;
-    struct arena *a = r->fc->arena;
+    struct arena *a = r->fc->scratch; /* for all but the result */
     size_t lo = win->h_lo, hi = win->h_hi;
-    struct histogram *h = NULL;
+    const struct histogram *h = NULL;
     double factor;
 
     if (hi - lo > 1) {
@@ -209,7 +209,7 @@ histogram_step(struct rate *r, size_t step, const struct fn_window *win, struct 
     if (!factor_of(r, &w, &factor))
         return;
     if (starts_inside(r, &w) && h == NULL) {
-        h = histogram_copy(a, s->h[lo]);
+        h = s->h[lo];
     } else if (starts_inside(r, &w)) {
         struct histogram_sum sum = histogram_add(a, h, s->h[lo]);
         if (sum.fit == HISTOGRAM_INCOMPATIBLE) {
@@ -220,9 +220,8 @@ histogram_step(struct rate *r, size_t step, const struct fn_window *win, struct 
             r->notes |= NOTE_BIT(NOTE_RECONCILED_ADD);
         h = sum.h;
     }
-    histogram_mul_in_place(h, factor);
     fn_row_histograms(r->fc, out);
-    out->h[step] = h;
+    out->h[step] = histogram_mul(r->fc->arena, h, factor);
 }
 
 static bool
@@ -293,8 +292,11 @@ extrapolated(const struct fn_call *fc, const struct column *in, struct fn_rate_k
             r.notes |= NOTE_BIT(NOTE_MIXED_KINDS);
         else if (w.f_hi > w.f_lo)
             float_step(&r, i, &w, out);
-        else if (w.h_hi > w.h_lo)
+        else if (w.h_hi > w.h_lo) {
+            struct arena_mark mark = arena_mark(fc->scratch);
             histogram_step(&r, i, &w, out);
+            arena_reset(fc->scratch, mark);
+        }
     }
     fn_say(fc, r.notes);
     if (kind.counter && r.any_float)

@@ -114,7 +114,7 @@ struct extended {
 static struct histogram *
 combine(struct extended *x, const struct histogram *a, const struct histogram *b, bool subtract)
 {
-    struct arena *arena = x->fc->arena;
+    struct arena *arena = x->fc->scratch;
     struct histogram_sum r = subtract ? histogram_sub(arena, a, b) : histogram_add(arena, a, b);
 
     if (r.fit == HISTOGRAM_INCOMPATIBLE)
@@ -131,10 +131,10 @@ between(struct extended *x, size_t k, int64_t t)
     int64_t from_t = x->s->ht[k], to_t = x->s->ht[k + 1];
 
     if (t == from_t || t == to_t)
-        return histogram_copy(x->fc->arena, t == from_t ? from : to);
+        return histogram_copy(x->fc->scratch, t == from_t ? from : to);
     double fraction = (double)(t - from_t) / (double)(to_t - from_t);
     if (x->kind.counter && histogram_is_reset(from, to))
-        return histogram_mul(x->fc->arena, to, fraction);
+        return histogram_mul(x->fc->scratch, to, fraction);
     struct histogram *d = combine(x, to, from, true);
     if (d == NULL)
         return NULL;
@@ -177,7 +177,7 @@ add_resets(struct extended *x, const struct edges *w, const struct histogram *le
     for (; k <= w->last; k++) {
         const struct histogram *now = k < w->last ? h[k] : right;
         if (histogram_is_reset(prev, now)) {
-            sum = sum ? combine(x, sum, prev, false) : histogram_copy(x->fc->arena, prev);
+            sum = sum ? combine(x, sum, prev, false) : histogram_copy(x->fc->scratch, prev);
             if (sum == NULL)
                 return false;
         }
@@ -198,12 +198,12 @@ histogram_step(struct extended *x, size_t step, struct row *out)
     if (!find_edges(&w, fc, step, win.h_lo, win.h_hi) || !check_range(x, &w))
         return;
     struct histogram *left = interpolates_left(&w) ? between(x, w.first, w.start)
-                                                   : histogram_copy(fc->arena, x->s->h[w.first]);
+                                                   : histogram_copy(fc->scratch, x->s->h[w.first]);
     if (left == NULL)
         return;
     struct histogram *right = interpolates_right(&w, win.h_lo)
                                   ? between(x, w.last - 1, w.end)
-                                  : histogram_copy(fc->arena, x->s->h[w.last]);
+                                  : histogram_copy(fc->scratch, x->s->h[w.last]);
     if (right == NULL)
         return;
     if (!x->kind.counter && (left->reset != RESET_GAUGE || right->reset != RESET_GAUGE))
@@ -229,9 +229,11 @@ fn_rate_extended(const struct fn_call *fc, const struct fn_split *s, struct fn_r
         struct fn_window w = fn_split_window(s, i);
         if (w.f_hi > w.f_lo && w.h_hi > w.h_lo)
             x.notes |= NOTE_BIT(NOTE_MIXED_KINDS);
-        else if (w.h_hi > w.h_lo)
+        else if (w.h_hi > w.h_lo) {
+            struct arena_mark mark = arena_mark(fc->scratch);
             histogram_step(&x, i, out);
-        else if (w.f_hi > w.f_lo)
+            arena_reset(fc->scratch, mark);
+        } else if (w.f_hi > w.f_lo)
             float_step(fc, s, kind, i, out);
     }
     fn_say(fc, x.notes);

@@ -636,6 +636,7 @@ one_round(bool histograms)
                 *args[3] = {&arg, &arg, &arg};
     struct label name = {LABEL_NAME, STRL("x_total")};
 
+    struct arena *scratch = arena_new();
     random_series(&s, histograms);
     g.step = 1 + (int64_t)rnd(60000);
     g.start = s.c.t[0] + (int64_t)rnd((uint64_t)(s.c.t[s.c.n - 1] - s.c.t[0]) + 1);
@@ -648,7 +649,7 @@ one_round(bool histograms)
     struct fn_arg fargs[3] = {{.scalar = s.q}, {.scalar = s.sf}, {.scalar = s.tf}};
     struct annotations *notes = annotations_new(STRL("x"));
     struct fn_call fc = {.arena = s.a,
-                         .scratch = s.a,
+                         .scratch = scratch,
                          .grid = &g,
                          .call = &call,
                          .args = fargs,
@@ -665,6 +666,7 @@ one_round(bool histograms)
         for (size_t f = 0; f < ARRAY_LEN(functions); f++)
             try_function(f, &fc, &s.c, &w);
     annotations_free(&notes);
+    arena_free(&scratch);
     arena_free(&s.a);
 }
 
