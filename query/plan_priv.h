@@ -5,6 +5,7 @@
 struct planner {
     struct plan *plan;
     struct arena *arena;
+    bool starts; /* the selector at hand is asked for start times */
 };
 
 /* The places of a node's children; calls are not walked. */

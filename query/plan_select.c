@@ -54,6 +54,7 @@ selection_add(struct planner *p, struct selection_spec spec)
         struct selection_spec *s = &plan->specs[i];
         if (!matchers_eq(s, &spec) || !near(s, &spec))
             continue;
+        s->newest = s->newest && spec.newest && s->mint == spec.mint && s->maxt == spec.maxt;
         s->mint = MIN(s->mint, spec.mint);
         s->maxt = MAX(s->maxt, spec.maxt);
         return i;
@@ -92,7 +93,9 @@ select_selector(struct planner *p, struct expr *e, int64_t range_ms, const struc
         last = ahead(last, lookback);
     e->u.selector.id = selection_add(
         p, (struct selection_spec){.m = e->u.selector.m, .n = e->u.selector.n,
-                                   .mint = back(first, reach - 1), .maxt = MAX(last, first)});
+                                   .mint = back(first, reach - 1), .maxt = MAX(last, first),
+                                   .newest = range_ms == 0 && !extended && first == last &&
+                                             !p->starts});
 }
 
 /* --- info() --- */
@@ -197,10 +200,13 @@ select_call(struct planner *p, struct expr *e, const struct grid *g, struct err 
     if ((e->u.call.fn->flags & (FN_TIMES | FN_ST)) && n > 0 && args[0]->type == EXPR_SELECTOR &&
         args[0]->u.selector.at == AT_TIME)
         args[0]->u.selector.offset_ms = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!plan_select(p, args[i], g, err))
-            return false;
-    return true;
+    bool starts = p->starts;
+    p->starts = starts || (e->u.call.fn->flags & FN_ST);
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++)
+        ok = plan_select(p, args[i], g, err);
+    p->starts = starts;
+    return ok;
 }
 
 bool

@@ -64,11 +64,12 @@ static size_t
 snapshot_slice(struct head *h, const struct label_sort *v, size_t n, const struct head_block *b,
                struct arena *a, struct head_series *out, struct head_map **map)
 {
+    struct head_want want = {.mint = b->mint, .maxt = b->maxt - 1};
     size_t got = 0;
     rwlock_read(&h->gate);
     *map = head_file_map(h->file);
     for (size_t i = 0; i < n; i++) {
-        if (!head_snapshot(h, v[i].tag, b->mint, b->maxt - 1, a, &out[got]))
+        if (!head_snapshot(h, v[i].tag, &want, a, &out[got]))
             continue;
         if (!b->late) {
             out[got].late = NULL;

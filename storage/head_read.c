@@ -38,10 +38,27 @@ snapshot_deleted(const struct head *h, uint32_t id, struct arena *a)
     return iv;
 }
 
+/* The newest sample, where the series record has it and nothing could hide or follow it. */
+static bool
+snapshot_newest(const struct series *s, const struct head_want *want, struct head_series *out)
+{
+    bool floats = s->encoding == CHUNK_XOR || s->encoding == CHUNK_XOR2;
+    if (!want->newest || !floats || s->x.t > want->maxt || s->flags & SERIES_TOMBSTONED ||
+        (s->extra && s->extra->ooo))
+        return false;
+    const struct chunk_xor *x = s->encoding == CHUNK_XOR2 ? &s->extra->xor2->x : &s->x;
+    if (x->t != s->x.t)
+        return false;
+    out->newest_only = true;
+    out->newest = f64_from_bits(x->value);
+    return true;
+}
+
 bool
-head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, struct arena *a,
+head_snapshot(struct head *h, uint32_t id, const struct head_want *want, struct arena *a,
               struct head_series *out)
 {
+    int64_t mint = want->mint, maxt = want->maxt;
     uint32_t slot = series_slot(&h->series, id);
     const struct series *s = series_hot(&h->series, slot);
     const struct series_cold *c = series_cold(&h->series, slot);
@@ -56,6 +73,8 @@ head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, struct ar
                                 .floor = h->min_valid, .late_floor = h->late_floor,
                                 .mint = MAX(c->mint, h->min_valid), .maxt = s->x.t,
                                 .open_mint = c->open_mint};
+    if (ordered && snapshot_newest(s, want, out))
+        return true;
     if (ordered) {
         out->sealed = mint < c->open_mint || s->encoding == 0 ? c->sealed : 0;
         if (c->open_mint <= maxt)
@@ -201,12 +220,24 @@ read_guarded(void *arg)
     r->ok = (merge ? read_merged : read_ordered)(r->s, r->map, r->mint, r->maxt, r->a, r->out, r->e);
 }
 
+static void
+read_newest(const struct head_series *s, struct arena *a, struct column *out)
+{
+    struct column one = {.n = 1, .t = (int64_t[]){s->maxt}, .v = (double[]){s->newest}};
+    column_append(a, out, &one, 0, 1);
+}
+
 bool
 head_series_read(const struct head_series *s, const struct head_map *map, int64_t mint,
                  int64_t maxt, struct arena *a, struct column *out, struct err *e)
 {
     struct read_call r = {.s = s, .map = map, .mint = mint, .maxt = maxt, .a = a, .out = out, .e = e};
     size_t from = out->n;
+    if (s->newest_only) {
+        if (s->maxt >= mint && s->maxt <= maxt)
+            read_newest(s, a, out);
+        return true;
+    }
     if (s->sealed == 0 && s->late_sealed == 0)
         read_guarded(&r);
     else if (!io_map_guard_run(read_guarded, &r))

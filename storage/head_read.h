@@ -34,12 +34,18 @@ struct head_series {
     int64_t mint, maxt;        /* of the in-order samples */
     int64_t open_mint;
     str open;                  /* the open chunk, finished */
+    bool newest_only;          /* nothing was taken but the newest sample: maxt and newest */
+    double newest;
     struct column *late;       /* the late samples not yet sealed; NULL none */
     struct intervals deleted;
 };
+struct head_want {
+    int64_t mint, maxt;
+    bool newest; /* as in struct selection_spec */
+};
 /* False if the series has no samples that could lie in [mint, maxt].  REQUIRES the gate,
  * shared. */
-bool head_snapshot(struct head *h, uint32_t id, int64_t mint, int64_t maxt, struct arena *a,
+bool head_snapshot(struct head *h, uint32_t id, const struct head_want *want, struct arena *a,
                    struct head_series *out);
 /* Appends the samples in [mint, maxt], ascending, to out, which ends before mint. */
 bool head_series_read(const struct head_series *s, const struct head_map *map, int64_t mint,

@@ -45,11 +45,12 @@ view_head(struct view *view, struct view_selection *s, const struct selection_sp
     struct ids ids = {0};
     if (spec->maxt >= h->mint && spec->mint <= h->maxt)
         ids = head_select(h, spec->m, spec->n, scratch);
+    struct head_want want = {.mint = s->mint, .maxt = s->maxt, .newest = spec->newest};
     s->head = ARENA_ARRAY(view->arena, struct head_series, ids.n);
     for (size_t i = 0; i < ids.n; i++) {
         if (i + 8 < ids.n)
             __builtin_prefetch(series_hot(&h->series, series_slot(&h->series, ids.v[i + 8])));
-        if (head_snapshot(h, ids.v[i], s->mint, s->maxt, view->arena, &s->head[s->head_n]))
+        if (head_snapshot(h, ids.v[i], &want, view->arena, &s->head[s->head_n]))
             s->head_n++;
     }
     arena_reset(scratch, mark);
@@ -293,6 +294,8 @@ view_read(const struct view *v, size_t i, const struct selected *sel, int64_t mi
     const struct view_series *s = view_series_of(v, i, sel);
     size_t parts = s->parts_n + (s->head != NULL);
     *out = (struct column){0};
+    if (s->head && s->head->newest_only)
+        return view_part_read(v, s, s->parts_n, mint, maxt, a, out, e);
     if (parts == 1)
         return view_part_read(v, s, s->head ? s->parts_n : 0, mint, maxt, a, out, e);
     int64_t end = INT64_MIN, from, to;

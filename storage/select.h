@@ -25,6 +25,8 @@ struct selection_spec {
     const struct matcher *m; /* ANDed; borrowed during view_open */
     size_t n;
     int64_t mint, maxt;      /* inclusive */
+    bool newest;             /* only the newest sample at or before maxt matters: view_read may
+                                leave out those before it, and often need not decode any */
 };
 struct selected {
     struct labels labels;

@@ -683,9 +683,9 @@ compare_step(const char *text, const struct vec *v, size_t i, const struct items
 }
 
 static void
-compare(struct engine *en, const char *text, bool range, size_t steps, int64_t step)
+compare(struct engine *en, const char *text, int64_t start, size_t steps, int64_t step)
 {
-    struct query_request r = {.text = str_of(text), .range = range, .start = T0 + 700000,
+    struct query_request r = {.text = str_of(text), .range = steps > 1, .start = start,
                               .step = step};
     struct query *q = NULL;
     struct err e, pe;
@@ -739,9 +739,10 @@ compare_all(unsigned workers)
 {
     struct engine *en = engine_with(workers);
     for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
-        compare(en, queries[i], true, 60, STEP);
-        compare(en, queries[i], true, 7, 317000);
-        compare(en, queries[i], false, 1, 1);
+        compare(en, queries[i], T0 + 700000, 60, STEP);
+        compare(en, queries[i], T0 + 700000, 7, 317000);
+        compare(en, queries[i], T0 + 700000, 1, 1);
+        compare(en, queries[i], T0 + 5450000, 1, 1); /* where the newest samples are */
     }
     engine_free(&en);
 }
