@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/panic.h"
+#include "base/url.h"
+#include "model/labels.h"
+#include "server/config/schema_types.h"
 
 enum flag_type { TYPE_STR, TYPE_BOOL, TYPE_DURATION, TYPE_INT, TYPE_FLOAT, TYPE_BYTES, TYPE_LIST };
 enum flag_mode { MODE_ANY, MODE_SERVER, MODE_AGENT, MODE_ANY_HIDDEN, MODE_SERVER_HIDDEN, MODE_AGENT_HIDDEN };
@@ -33,11 +36,12 @@ static const char *const features[] = {
     "use-start-timestamps", "use-uncached-io", "xor2-encoding", "native-histograms",
     "ooo-native-histograms", "auto-reload-config", "promql-at-modifier", "promql-negative-offset",
     "agent", "remote-write-receiver", "new-service-discovery-manager", "no-default-scrape-port",
-    "auto-gomaxprocs", "auto-gomemlimit", "expand-external-labels", "utf8-names",
+    "auto-gomaxprocs", "auto-gomemlimit", "expand-external-labels", "utf8-names", "fast-startup",
 };
 
 struct value {
     bool given;
+    unsigned order; /* among those of the command line, from 1 */
     char **list;  /* owned; one element unless LIST */
     size_t n, cap;
     int64_t i;    /* DURATION (ms), INT, BOOL */
@@ -50,6 +54,7 @@ struct flags {
 #define FLAGS_MAGIC 0x0f1a6573
     struct value v[FLAG_COUNT];
     bool help, version;
+    unsigned given; /* on the command line */
 };
 
 static void
@@ -67,35 +72,88 @@ value_add(struct value *v, str text)
     v->list[v->n++] = mem_cstr(text);
 }
 
+/* Flags that take one of a few words.  Columns: flag, words, what is said of another one
+ * (in its place %s, where the sentence has it). */
+#define ENUM_WORDS(words) words, "enum value must be one of " words ", got '%s'"
+static const struct {
+    enum flag id;
+    const char *words, *refusal;
+} choices[] = {
+    {FLAG_LOG_LEVEL, "debug,info,warn,error", "unrecognized log level %s"},
+    {FLAG_LOG_FORMAT, "logfmt,json", "unrecognized log format %s"},
+    {FLAG_STORAGE_TSDB_WAL_COMPRESSION_TYPE, ENUM_WORDS("snappy,zstd")},
+    {FLAG_STORAGE_AGENT_WAL_COMPRESSION_TYPE, ENUM_WORDS("snappy,zstd")},
+    {FLAG_STORAGE_WAL_SYNC, ENUM_WORDS("always,interval,os")},
+    {FLAG_WEB_REMOTE_WRITE_RECEIVER_ACCEPTED_PROTOBUF_MESSAGES,
+     "prometheus.WriteRequest,io.prometheus.write.v2.Request",
+     "unknown type for remote write protobuf message %s, supported: prometheus.WriteRequest, "
+     "io.prometheus.write.v2.Request"},
+};
+
 static bool
-bad_value(enum flag id, str text, const char *why, struct err *e)
+is_one_of(const char *words, str s)
 {
-    return err_set(e, ERR_BAD_DATA, "invalid value \"%.*s\" for flag --%s: %s", STR_ARG(text),
-                   table[id].name, why);
+    for (str rest = str_of(words); rest.n > 0;) {
+        ptrdiff_t comma = str_find_char(rest, ',', 0);
+        str word = comma < 0 ? rest : STR(rest.p, (size_t)comma);
+        if (word.n == s.n && strncasecmp(word.p, s.p, s.n) == 0)
+            return true;
+        rest = comma < 0 ? STR_EMPTY : str_from(rest, (size_t)comma + 1);
+    }
+    return false;
+}
+
+static bool
+check_choice(const struct value *v, enum flag id, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
+        for (size_t k = 0; choices[i].id == id && k < v->n; k++) {
+            if (is_one_of(choices[i].words, str_of(v->list[k])))
+                continue;
+            const char *mark = strstr(choices[i].refusal, "%s");
+            return err_set(e, ERR_BAD_DATA, "%.*s%s%s", (int)(mark - choices[i].refusal),
+                           choices[i].refusal, v->list[k], mark + 2);
+        }
+    }
+    return true;
+}
+
+/* Numbers, whole ones too, are read as floats: 5e7 is one, and 1.5 counts as 1. */
+static bool
+parse_number(str text, double *out, struct err *e)
+{
+    if (num_parse_go(text, out))
+        return true;
+    struct buf q = {0};
+    labels_put_quoted(&q, text);
+    err_set(e, ERR_BAD_DATA, "strconv.ParseFloat: parsing %s: invalid syntax", buf_cstr(&q));
+    buf_free(&q);
+    return false;
 }
 
 static bool
 parse_typed(struct value *v, enum flag id, str text, struct err *e)
 {
-    struct err why = ERR_INIT;
-
     switch (table[id].type) {
     case TYPE_STR:
     case TYPE_LIST:
-        return true;
+        return check_choice(v, id, e);
     case TYPE_BOOL:
         if (!str_eq(text, STRL("true")) && !str_eq(text, STRL("false")))
-            return bad_value(id, text, "want true or false", e);
+            return err_set(e, ERR_BAD_DATA, "unexpected %.*s", STR_ARG(text));
         v->i = str_eq(text, STRL("true"));
         return true;
     case TYPE_DURATION:
-        return num_parse_duration_ms(text, &v->i, &why) || bad_value(id, text, why.text, e);
+        return num_parse_duration_ms(text, &v->i, e);
     case TYPE_INT:
-        return num_parse_i64(text, &v->i) || bad_value(id, text, "want a whole number", e);
+        if (!parse_number(text, &v->f, e))
+            return false;
+        v->i = v->f >= 0x1p63 ? INT64_MAX : v->f <= -0x1p63 ? INT64_MIN : (int64_t)v->f;
+        return true;
     case TYPE_FLOAT:
-        return num_parse_go(text, &v->f) || bad_value(id, text, "want a number", e);
+        return parse_number(text, &v->f, e);
     case TYPE_BYTES:
-        return num_parse_size(text, &v->u, &why) || bad_value(id, text, why.text, e);
+        return num_parse_size(text, &v->u, e);
     }
     UNREACHABLE();
 }
@@ -234,8 +292,11 @@ parse_argument(struct flags *f, str arg, const char **next, bool *seen, struct e
         *next = NULL;
     }
     bool fresh = !seen[id];
+    if (!fresh && table[id].type != TYPE_LIST)
+        return err_set(e, ERR_BAD_DATA, "flag '%s' cannot be repeated", table[id].name);
     seen[id] = true;
     f->v[id].given = true;
+    f->v[id].order = ++f->given;
     return set_flag(f, (enum flag)id, value, fresh, e);
 }
 
@@ -250,8 +311,12 @@ set_from_arguments(struct flags *f, int argc, char **argv, struct err *e)
             f->help = true;
             continue;
         }
+        if (arg.n > 1 && arg.p[0] == '-' && arg.p[1] != '-')
+            return err_set(e, ERR_BAD_DATA, "unknown short flag '-%c'", arg.p[1]);
         if (!str_starts(arg, STRL("--")))
             return err_set(e, ERR_BAD_DATA, "unexpected %.*s", STR_ARG(arg));
+        if (arg.n == 2)
+            return i + 1 == argc || err_set(e, ERR_BAD_DATA, "unexpected %s", argv[i + 1]);
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
         const char *before = next;
         if (!parse_argument(f, str_from(arg, 2), &next, seen, e))
@@ -263,19 +328,30 @@ set_from_arguments(struct flags *f, int argc, char **argv, struct err *e)
 }
 
 static bool
+other_mode(const struct flags *f, size_t i)
+{
+    enum flag_mode m = table[i].mode;
+    bool server_only = m == MODE_SERVER || m == MODE_SERVER_HIDDEN;
+    bool agent_only = m == MODE_AGENT || m == MODE_AGENT_HIDDEN;
+    return f->v[i].given && (f->v[FLAG_AGENT].i ? server_only : agent_only);
+}
+
+/* Names the flags of the other mode in the order in which they were given. */
+static bool
 check_mode(const struct flags *f, struct err *e)
 {
-    bool agent = f->v[FLAG_AGENT].i;
-
-    for (size_t i = 0; i < FLAG_COUNT; i++) {
-        enum flag_mode m = table[i].mode;
-        bool server_only = m == MODE_SERVER || m == MODE_SERVER_HIDDEN;
-        bool agent_only = m == MODE_AGENT || m == MODE_AGENT_HIDDEN;
-        if (f->v[i].given && (agent ? server_only : agent_only))
-            return err_set(e, ERR_UNAVAILABLE, "The following flag(s) can not be used in %s mode: \"--%s\"",
-                           agent ? "agent" : "server", table[i].name);
-    }
-    return true;
+    struct buf list = {0};
+    for (unsigned order = 0; order <= f->given; order++)
+        for (size_t i = 0; i < FLAG_COUNT; i++)
+            if (f->v[i].order == order && other_mode(f, i))
+                buf_printf(&list, "%s\"--%s\"", list.n ? " " : "", table[i].name);
+    bool ok = list.n == 0;
+    if (!ok)
+        err_set(e, ERR_UNAVAILABLE, "The following flag(s) can %s mode: [%s]",
+                f->v[FLAG_AGENT].i ? "not be used in agent" : "only be used in agent",
+                buf_cstr(&list));
+    buf_free(&list);
+    return ok;
 }
 
 bool
@@ -413,6 +489,76 @@ flags_log_notes(const struct flags *f)
     }
 }
 
+/* What stands where nothing was given, as status/flags of Prometheus shows it. */
+static void
+put_derived(struct buf *out, const struct flags *f, enum flag id)
+{
+    const struct value *time = &f->v[FLAG_STORAGE_TSDB_RETENTION_TIME];
+    const struct value *size = &f->v[FLAG_STORAGE_TSDB_RETENTION_SIZE];
+    bool standard = time->n == 0 && size->n == 0;
+    int64_t retention_ms = standard ? INT64_C(15) * 86400000 : time->i;
+    if (id == FLAG_STORAGE_TSDB_RETENTION_TIME)
+        num_put_duration_ms(out, retention_ms);
+    else if (id == FLAG_STORAGE_TSDB_MAX_BLOCK_DURATION)
+        /* A tenth of the retention, at most a month. */
+        num_put_duration_ms(out, retention_ms ? MIN(retention_ms / 10, INT64_C(31) * 86400000)
+                                              : INT64_C(31) * 86400000);
+    else if (table[id].type == TYPE_DURATION)
+        buf_lit(out, "0s");
+    else if (table[id].type == TYPE_BYTES)
+        buf_lit(out, "0B");
+}
+
+/* The prefix that is in force: the flag's, or the external URL's path. */
+static void
+put_route_prefix(struct buf *out, const struct flags *f)
+{
+    struct arena *a = arena_new();
+    struct url u;
+    struct err e;
+    str prefix = str_of(flags_str(f, FLAG_WEB_ROUTE_PREFIX));
+    if (prefix.n == 0 && url_parse(str_of(flags_str(f, FLAG_WEB_EXTERNAL_URL)), a, &u, &e))
+        prefix = u.path;
+    while (str_starts(prefix, STRL("/")))
+        prefix = str_from(prefix, 1);
+    while (str_ends(prefix, STRL("/")))
+        prefix.n--;
+    buf_byte(out, '/');
+    buf_put(out, prefix);
+    arena_free(&a);
+}
+
+static void
+put_value(struct buf *out, const struct flags *f, enum flag id)
+{
+    const struct value *v = &f->v[id];
+    if (id == FLAG_WEB_ROUTE_PREFIX) {
+        put_route_prefix(out, f);
+        return;
+    }
+    if (v->n == 0) {
+        put_derived(out, f, id);
+        return;
+    }
+    switch (table[id].type) {
+    case TYPE_DURATION:
+        num_put_duration_ms(out, v->i);
+        return;
+    case TYPE_BYTES:
+        config_put_bytes(out, (int64_t)MIN(v->u, (uint64_t)INT64_MAX));
+        return;
+    case TYPE_INT:
+        buf_i64(out, v->i);
+        return;
+    default:
+        for (size_t k = 0; k < v->n; k++) {
+            if (k)
+                buf_byte(out, ',');
+            buf_put(out, str_of(v->list[k]));
+        }
+    }
+}
+
 static int
 compare_views(const void *a, const void *b)
 {
@@ -426,11 +572,7 @@ flags_view(const struct flags *f, struct arena *a, struct flag_view **out)
 
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         struct buf b = {0};
-        for (size_t k = 0; k < f->v[i].n; k++) {
-            if (k)
-                buf_byte(&b, ',');
-            buf_put(&b, str_of(f->v[i].list[k]));
-        }
+        put_value(&b, f, (enum flag)i);
         v[i] = (struct flag_view){str_of(table[i].name), arena_str(a, buf_str(&b))};
         buf_free(&b);
     }

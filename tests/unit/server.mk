@@ -12,3 +12,7 @@ tests_unit_test_config_notify_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_rule_file
 tests_unit_test_rule_file_SOURCES = tests/unit/test_rule_file.c
 tests_unit_test_rule_file_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_flags
+tests_unit_test_flags_SOURCES = tests/unit/test_flags.c
+tests_unit_test_flags_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += docs/flags.md
