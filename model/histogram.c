@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "base/panic.h"
+#include "base/fmath.h"
 #include "model/histogram_priv.h"
 #include "model/sample.h"
 
@@ -168,12 +168,13 @@ histogram_bound(int schema, int32_t i)
     /* The bucket before the one for infinities ends at the largest double, not at the
      * power of two behind it, which is no double. */
     if (schema < 0) {
-        int64_t exp = (int64_t)i << -schema;
+        int64_t exp = (int64_t)i << MIN(-schema, 30);
         if (exp == 1024)
             return DBL_MAX;
         return ldexp(1, (int)MAX(MIN(exp, 5000), -5000));
     }
-    CHECK(schema <= HISTOGRAM_SCHEMA_MAX);
+    if (schema > HISTOGRAM_SCHEMA_MAX) /* reserved; from a foreign block at most */
+        return fmath_exp2(ldexp(i, -schema));
     double frac = fraction[(uint32_t)(i & ((1 << schema) - 1)) << (8 - schema)];
     int exp = (i >> schema) + 1;
     if (frac == 0.5 && exp == 1025)

@@ -39,7 +39,7 @@ double histogram_bound_of(const struct histogram *h, int32_t i);
 static inline int32_t
 histogram_index_shift(int32_t i, int shift)
 {
-    return (int32_t)((((int64_t)i - 1) >> shift) + 1); /* up to 61: schemas -9 to 52 exist */
+    return (int32_t)((((int64_t)i - 1) >> MIN(shift, 62)) + 1); /* up to 61: schemas -9 to 52 exist */
 }
 
 /* Walks spans and counts of one half upward; invalid histograms end early. */

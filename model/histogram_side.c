@@ -47,6 +47,8 @@ histogram_side_load(struct histogram_side *s, const struct histogram *h, bool po
     histogram_iter_init(&it, h, positive);
     while (histogram_iter_next(&it)) {
         int32_t i = shift ? histogram_index_shift(it.i, shift) : it.i;
+        if (s->n > 0 && i < s->i[s->n - 1])
+            return; /* offsets beyond all bounds: what is left makes no sense */
         if (s->n == 0 || s->i[s->n - 1] != i)
             side_push(s, i, it.count);
         else if (s->c)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/codec.h"
-#include "base/mem.h"
+#include "base/rng.h"
 #include "model/histogram.h"
 #include "model/histogram_convert.h"
 #include "model/histogram_priv.h"
@@ -385,6 +385,120 @@ START_TEST(back_to_classic)
 }
 END_TEST
 
+/* Histograms as nobody should send them must not hurt, whatever comes out. */
+
+static uint64_t
+rnd(uint64_t n)
+{
+    return rng_below(n);
+}
+
+static double
+strange_count(void)
+{
+    switch (rnd(8)) {
+    case 0:
+        return (double[]){NAN, INFINITY, -1, 1e308, -0.0}[rnd(5)];
+    case 1:
+        return 0;
+    default:
+        return (double)rnd(50);
+    }
+}
+
+static struct histogram_span *
+strange_spans(struct arena *a, size_t n)
+{
+    struct histogram_span *s = ARENA_ARRAY(a, struct histogram_span, n);
+    for (size_t i = 0; i < n; i++) {
+        s[i].offset = rnd(6) ? (int32_t)rnd(6) - 1 : (int32_t)rnd(UINT32_MAX);
+        s[i].length = rnd(20) ? (uint32_t)rnd(4) : (uint32_t)rnd(UINT32_MAX);
+    }
+    return s;
+}
+
+static double *
+strange_counts(struct arena *a, size_t n)
+{
+    double *v = ARENA_ARRAY(a, double, n);
+    for (size_t i = 0; i < n; i++)
+        v[i] = strange_count();
+    return v;
+}
+
+static struct histogram *
+strange_histogram(struct arena *a)
+{
+    struct histogram *h = ARENA_NEW(a, struct histogram);
+
+    h->schema = (int8_t)(rnd(3) == 0 ? HISTOGRAM_CUSTOM
+                         : rnd(5)    ? (int)rnd(13) - 4
+                                     : (int)rnd(256) - 128);
+    h->reset = (uint8_t)rnd(4);
+    h->zero_threshold = (double[]){0, 0.001, 1, 1e300, INFINITY}[rnd(5)];
+    h->zero_count = strange_count();
+    h->count = strange_count();
+    h->sum = strange_count();
+    h->pos_spans_n = rnd(5);
+    h->neg_spans_n = rnd(3);
+    h->pos_n = rnd(12);
+    h->neg_n = rnd(6);
+    h->pos_spans = strange_spans(a, h->pos_spans_n);
+    h->neg_spans = strange_spans(a, h->neg_spans_n);
+    h->pos = strange_counts(a, h->pos_n);
+    h->neg = strange_counts(a, h->neg_n);
+    h->custom_n = histogram_is_custom(h) || rnd(10) == 0 ? rnd(6) : 0;
+    h->custom = strange_counts(a, h->custom_n);
+    return h;
+}
+
+static void
+use(struct arena *a, const struct histogram *x, const struct histogram *y)
+{
+    struct histogram_quantile_info info;
+    struct histogram_bucket *buckets;
+    struct buf text = {0};
+    bool nans;
+
+    struct histogram_sum sum = rnd(2) ? histogram_add(a, x, y) : histogram_sub(a, x, y);
+    if (sum.h)
+        histogram_compact(a, sum.h, (int)rnd(3));
+    histogram_is_reset(x, y);
+    histogram_equal(x, y);
+    histogram_quantile((double)rnd(11) / 10, x, &info);
+    histogram_fraction(-1, (double)rnd(4), x, &nans);
+    histogram_variance(x);
+    histogram_trim(a, x, (double)rnd(5) - 2, rnd(2));
+    histogram_div(a, x, 0);
+    histogram_buckets(a, x, &buckets);
+    histogram_put_text(&text, x);
+    buf_free(&text);
+    struct histogram_acc *acc = histogram_acc_new(a);
+    histogram_acc_start(acc, x);
+    if (rnd(2)) {
+        histogram_acc_add(acc, y);
+        histogram_acc_sum(acc, a, true);
+    } else {
+        histogram_acc_add_mean(acc, y);
+        histogram_acc_mean(acc, a, true);
+    }
+}
+
+START_TEST(strange)
+{
+    rng_seed(7);
+    for (int i = 0; i < 20000; i++) {
+        struct arena *a = arena_new();
+        struct err e;
+        struct histogram *x = strange_histogram(a);
+        bool valid = histogram_validate(x, &e);
+        (void)valid;
+        use(a, x, rnd(3) ? strange_histogram(a) : histogram_copy(a, x));
+        arena_free(&a);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -392,6 +506,7 @@ main(void)
     TCase *tc = tcase_create("histogram");
     tcase_add_test(tc, golden);
     tcase_add_test(tc, back_to_classic);
+    tcase_add_test(tc, strange);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
