@@ -10,3 +10,6 @@ typedef int command_fn(int argc, char **argv);
 #define COMMAND(words, fn, args, help) command_fn fn;
 #include "cli/command.def"
 #undef COMMAND
+
+/* The server itself: what narthex does when its first argument is no command. */
+int serve(int argc, char **argv);

@@ -1,4 +1,4 @@
-/* main.c - picks the subcommand. */
+/* main.c - picks the subcommand; without one, the server runs. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -79,8 +79,8 @@ main(int argc, char **argv)
     size_t at = 0;
 
     signal(SIGPIPE, SIG_IGN);
-    if (argc < 2)
-        return command_help(argc, argv);
+    if (argc < 2 || argv[1][0] == '-')
+        return serve(argc, argv);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         int n = words_matched(commands[i].words, argc - 1, argv + 1);
         if (n > best) {

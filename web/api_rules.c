@@ -1,7 +1,8 @@
-/* api_rules.c - rule groups and active alerts. */
+/* api_rules.c - rule groups, active alerts, and the Alertmanagers they go to. */
 #include "base/hash.h"
 #include "base/num.h"
 #include "base/unicode.h"
+#include "server/notify/notify.h"
 #include "server/rules/rules.h"
 #include "web/api_json.h"
 #include "web/api_priv.h"
@@ -293,6 +294,35 @@ api_alerts(struct api *a, struct err *e)
             for (size_t k = 0; v[i].rules[r].alerting && k < v[i].rules[r].alerts_n; k++)
                 put_alert(&a->json, &v[i].rules[r].alerts[k]);
     json_close_array(&a->json);
+    json_close_object(&a->json);
+    return true;
+}
+
+static void
+put_peers(struct api *a, const char *key, const struct notifier_peer *v, size_t n, bool dropped)
+{
+    json_key(&a->json, str_of(key));
+    json_open_array(&a->json);
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].dropped != dropped)
+            continue;
+        json_open_object(&a->json);
+        put_key_str(&a->json, "url", v[i].url);
+        json_close_object(&a->json);
+    }
+    json_close_array(&a->json);
+}
+
+bool
+api_alertmanagers(struct api *a, struct err *e)
+{
+    struct notifier_peer *v = NULL;
+    size_t n = a->w->layers.notifier ? notifier_peers(a->w->layers.notifier, a->arena, &v) : 0;
+    (void)e;
+
+    json_open_object(&a->json);
+    put_peers(a, "activeAlertmanagers", v, n, false);
+    put_peers(a, "droppedAlertmanagers", v, n, true);
     json_close_object(&a->json);
     return true;
 }

@@ -3,7 +3,6 @@
 
 #include "base/num.h"
 #include "query/parse.h"
-#include "server/notify/notify.h"
 #include "server/scrape/scraper.h"
 #include "web/api_json.h"
 #include "web/api_priv.h"
@@ -249,35 +248,6 @@ api_scrape_pools_config(struct api *a, struct err *e)
         return err_set(e, ERR_NOT_FOUND, "scrape pool \"%.*s\" not found", STR_ARG(pool));
     json_open_object(&a->json);
     put_key_str(&a->json, "yaml", text);
-    json_close_object(&a->json);
-    return true;
-}
-
-static void
-put_peers(struct api *a, const char *key, const struct notifier_peer *v, size_t n, bool dropped)
-{
-    json_key(&a->json, str_of(key));
-    json_open_array(&a->json);
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].dropped != dropped)
-            continue;
-        json_open_object(&a->json);
-        put_key_str(&a->json, "url", v[i].url);
-        json_close_object(&a->json);
-    }
-    json_close_array(&a->json);
-}
-
-bool
-api_alertmanagers(struct api *a, struct err *e)
-{
-    struct notifier_peer *v = NULL;
-    size_t n = a->w->layers.notifier ? notifier_peers(a->w->layers.notifier, a->arena, &v) : 0;
-    (void)e;
-
-    json_open_object(&a->json);
-    put_peers(a, "activeAlertmanagers", v, n, false);
-    put_peers(a, "droppedAlertmanagers", v, n, true);
     json_close_object(&a->json);
     return true;
 }
