@@ -164,13 +164,8 @@ cache_add(struct cache *c, struct cache_work *w, enum cache_kind kind, str text,
 
 /* --- staleness --------------------------------------------------------------------- */
 
-struct id_set {
-    uint32_t *v; /* id, 0 empty */
-    size_t mask;
-};
-
-static void
-set_begin(struct id_set *s, struct cache_work *w, size_t n)
+void
+id_set_begin(struct id_set *s, struct cache_work *w, size_t n)
 {
     size_t size = 64;
 
@@ -186,9 +181,8 @@ set_begin(struct id_set *s, struct cache_work *w, size_t n)
     *s = (struct id_set){w->ids, size - 1};
 }
 
-/* True if id was not in it. */
-static bool
-set_add(struct id_set *s, uint32_t id)
+bool
+id_set_add(struct id_set *s, uint32_t id)
 {
     size_t at = (size_t)(id * 0x9e3779b1u) & s->mask;
 
@@ -199,6 +193,16 @@ set_add(struct id_set *s, uint32_t id)
     }
     s->v[at] = id;
     return true;
+}
+
+bool
+id_set_has(const struct id_set *s, uint32_t id)
+{
+    size_t at = (size_t)(id * 0x9e3779b1u) & s->mask;
+
+    while (s->v[at] && s->v[at] != id)
+        at = (at + 1) & s->mask;
+    return s->v[at] == id;
 }
 
 static bool
@@ -220,12 +224,12 @@ cache_each_stale(struct cache *c, struct cache_work *w, void (*stale)(void *arg,
         any = is_stale(&c->lines[i]);
     if (!any)
         return;
-    set_begin(&s, w, c->n);
+    id_set_begin(&s, w, c->n);
     for (uint32_t i = 0; i < c->n; i++)
         if ((c->lines[i].bits & CACHE_TRACKED) && cache_kind(&c->lines[i]) == CACHE_SERIES)
-            set_add(&s, c->lines[i].id);
+            id_set_add(&s, c->lines[i].id);
     for (uint32_t i = 0; i < c->n; i++)
-        if (is_stale(&c->lines[i]) && set_add(&s, c->lines[i].id))
+        if (is_stale(&c->lines[i]) && id_set_add(&s, c->lines[i].id))
             stale(arg, c->lines[i].id);
 }
 

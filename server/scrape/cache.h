@@ -73,6 +73,15 @@ struct cache_work {
 };
 void cache_work_fini(struct cache_work *w);
 
+/* A set of up to n series ids in the work's memory; one at a time. */
+struct id_set {
+    uint32_t *v; /* 0: empty */
+    size_t mask;
+};
+void id_set_begin(struct id_set *s, struct cache_work *w, size_t n);
+bool id_set_add(struct id_set *s, uint32_t id); /* false: it was in it */
+bool id_set_has(const struct id_set *s, uint32_t id);
+
 void cache_fini(struct cache *c, struct family_pool *p);
 void cache_begin(struct cache *c, struct cache_work *w);
 

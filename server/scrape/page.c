@@ -195,7 +195,7 @@ put_new(struct pass *g, struct page_source *src, struct page_entry *x, struct er
     bool tracked = !has_t || g->s->track_timestamps_staleness;
     if (tracked)
         l->bits |= CACHE_TRACKED;
-    note_queued(g->w, has_t ? QUEUED_TIMED : (uint32_t)(l - g->c->lines));
+    note_queued(g->w, (uint32_t)(l - g->c->lines) | (has_t ? QUEUED_TIMED : 0));
     g->series_added += !g->over_samples && !g->over_buckets;
     put_exemplars(g, id, x, t);
     return true;
@@ -238,7 +238,7 @@ put_known(struct pass *g, struct page_source *src, struct cache_line *l, struct 
         stored = l->id && queue(g, l->id, x, t);
     }
     if (stored) {
-        note_queued(g->w, has_t ? QUEUED_TIMED : line);
+        note_queued(g->w, line | (has_t ? QUEUED_TIMED : 0));
         put_exemplars(g, l->id, x, t);
     }
     cache_visit(g->c, &g->w->cache, l, stored && (!has_t || track));
@@ -462,18 +462,29 @@ put_report(struct pass *g, const struct page *p, const struct page_result *r)
         put_report_sample(g, i, values[i]);
 }
 
-/* Samples refused at commit are not tracked; those of a page count. */
+/* A series whose sample was refused is not tracked, unless the sample only came behind
+ * another of the same page: Prometheus asks storage before it has stored either. */
 static void
 judge(struct pass *g, const struct append_result *r, size_t n)
 {
-    for (size_t i = 0; r->verdict && i < n; i++) {
+    struct id_set accepted;
+
+    if (!r->verdict)
+        return;
+    id_set_begin(&accepted, &g->w->cache, n);
+    for (size_t i = 0; i < n; i++) {
         enum append_verdict v = (enum append_verdict)r->verdict[i];
         uint32_t line = g->w->queued[i];
-        if (v == APPEND_ACCEPTED || line == QUEUED_SILENT)
+        if (line == QUEUED_SILENT)
             continue;
-        count_refusal(g, v);
-        if (line != QUEUED_TIMED)
-            cache_untrack(g->c, &g->w->cache, line);
+        uint32_t id = g->c->lines[line & ~QUEUED_TIMED].id;
+        if (v == APPEND_ACCEPTED) {
+            id_set_add(&accepted, id);
+        } else if (!id_set_has(&accepted, id)) {
+            count_refusal(g, v);
+            if (!(line & QUEUED_TIMED))
+                cache_untrack(g->c, &g->w->cache, line);
+        }
     }
 }
 

@@ -48,12 +48,12 @@ struct page_worker {
     struct family_pool *families; /* borrowed */
     struct expo x;
     struct cache_work cache;
-    uint32_t *queued;          /* per sample of the batch: its line, or one of QUEUED_… */
+    uint32_t *queued;          /* per sample of the batch: its line, or QUEUED_SILENT */
     size_t queued_cap;
     bool exemplars;
 };
-#define QUEUED_TIMED UINT32_MAX        /* has a timestamp of its own: counted if refused */
-#define QUEUED_SILENT (UINT32_MAX - 1) /* a stale marker or a report sample */
+#define QUEUED_TIMED 0x80000000u /* beside the line: the sample has a timestamp of its own */
+#define QUEUED_SILENT UINT32_MAX /* a stale marker or a report sample */
 
 /* One page on its way into the batch. */
 struct pass {
