@@ -310,7 +310,7 @@ checkpoint_write(struct tsdb *db, struct err *e)
         head_file_purge(h->file);
     } else {
         METRIC_INC(TSDB_CHECKPOINT_CREATIONS_FAILED_TOTAL);
-        (void)err_prefix(e, "checkpoint");
+        (void)err_prefix(e, "checkpoint: ");
     }
     mem_free(tmp);
     mem_free(path);

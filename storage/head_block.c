@@ -71,6 +71,7 @@ snapshot_slice(struct head *h, const struct label_sort *v, size_t n, const struc
     for (size_t i = 0; i < n; i++) {
         if (!head_snapshot(h, v[i].tag, &want, a, &out[got]))
             continue;
+        out[got].lenient = true; /* one damaged chunk must not stop all others */
         if (!b->late) {
             out[got].late = NULL;
             out[got].late_sealed = 0;
@@ -157,7 +158,7 @@ head_block_write(struct tsdb *db, struct head_block *b, struct err *e)
         block_writer_abort(&w);
     pin_leave(&h->pins, &pin);
     mem_free(list.v);
-    return ok || err_prefix(e, "write head block");
+    return ok || err_prefix(e, "write head block: ");
 }
 
 void
@@ -209,6 +210,7 @@ late_block_write(struct tsdb *db, const struct series_list *list, int64_t mint, 
         struct head_map *map = head_file_map(h->file);
         bool has = head_snapshot_late(h, list->v[i].tag, mint, maxt - 1, end, a, &s);
         rwlock_unlock(&h->gate);
+        s.lenient = true;
         ok = !has || head_series_read(&s, map, mint, maxt - 1, a, &col, e);
         if (ok && col.n)
             ok = block_writer_add_column(
@@ -221,7 +223,7 @@ late_block_write(struct tsdb *db, const struct series_list *list, int64_t mint, 
     if (!ok && w)
         block_writer_abort(&w);
     arena_free(&a);
-    return ok || err_prefix(e, "write out-of-order block");
+    return ok || err_prefix(e, "write out-of-order block: ");
 }
 
 /* Lets go of late chunks before `end`: they are in blocks that are in the list. */

@@ -297,8 +297,8 @@ head_file_truncate(struct head_file *f, int64_t mint, uint64_t keep_ref)
 void
 head_file_range(struct head_file *f, uint32_t *first, uint32_t *end)
 {
-    *first = f->map->first;
-    *end = f->map->first + f->map->n;
+    *first = f->map->n ? f->map->first : f->next;
+    *end = f->next; /* numbers never repeat, also when no page is left */
 }
 
 int64_t

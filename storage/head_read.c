@@ -1,6 +1,7 @@
 #include "storage/head_read.h"
 
 #include "base/io.h"
+#include "base/metric.h"
 #include "base/panic.h"
 #include "storage/merge.h"
 
@@ -119,6 +120,7 @@ struct chunk_ref {
 struct chunk_query {
     uint64_t ref, floor, end; /* from ref back to floor; those from `end` on are left out */
     bool ordered;             /* the list does not overlap itself */
+    bool lenient;
     int64_t mint, maxt;
 };
 
@@ -133,6 +135,10 @@ chunks_of(const struct head_map *map, const struct chunk_query *q, struct arena 
         enum head_map_result got = head_map_get(map, ref, &c);
         if (got == HEAD_MAP_GONE)
             break;
+        if (got == HEAD_MAP_CORRUPT && q->lenient) {
+            METRIC_INC(TSDB_MMAP_CHUNK_CORRUPTIONS_TOTAL);
+            break;
+        }
         if (got == HEAD_MAP_CORRUPT)
             return err_set(e, ERR_CORRUPT, "head chunk %llx fails its checksum",
                            (unsigned long long)ref);
@@ -153,7 +159,7 @@ read_ordered(const struct head_series *s, const struct head_map *map, int64_t mi
              struct arena *a, struct column *out, struct err *e)
 {
     struct chunk_ref *chunks;
-    struct chunk_query q = {.ref = s->sealed, .end = UINT64_MAX, .ordered = true,
+    struct chunk_query q = {.ref = s->sealed, .end = UINT64_MAX, .ordered = true, .lenient = s->lenient,
                             .mint = MAX(mint, s->floor), .maxt = maxt};
     mint = q.mint;
     if (!chunks_of(map, &q, a, &chunks, e))
@@ -173,7 +179,7 @@ read_merged(const struct head_series *s, const struct head_map *map, int64_t min
     struct chunk_ref *late;
     struct chunk_query q = {.ref = s->late_sealed, .floor = s->late_floor,
                             .end = s->late_end ? s->late_end : UINT64_MAX,
-                            .mint = mint, .maxt = maxt};
+                            .lenient = s->lenient, .mint = mint, .maxt = maxt};
     if (!chunks_of(map, &q, a, &late, e))
         return false;
     size_t n = 2;
@@ -263,7 +269,7 @@ chunks_guarded(void *arg)
     struct chunks_call *c = arg;
     const struct head_series *s = c->s;
     struct chunk_ref *list;
-    struct chunk_query q = {.ref = s->sealed, .end = UINT64_MAX, .ordered = true,
+    struct chunk_query q = {.ref = s->sealed, .end = UINT64_MAX, .ordered = true, .lenient = s->lenient,
                             .mint = MAX(c->mint, s->floor), .maxt = c->maxt};
     c->ok = chunks_of(c->map, &q, c->a, &list, c->e);
     if (!c->ok)

@@ -21,11 +21,14 @@ struct ids head_select(struct head *h, const struct matcher *m, size_t n, struct
 /* The value of the name in a series; empty if absent.  Locks as above. */
 str head_label_value(const struct head *h, uint32_t slot, uint32_t name);
 
-/* One series at one instant; all memory is the arena's or kept by the pin. */
+/* One series at one instant; all memory is the arena's or kept by the pin.  With `lenient` a
+ * damaged chunk ends its list (what lies before it cannot be found) and is counted; else
+ * reading fails. */
 struct head_series {
     uint32_t id;
     uint16_t labels_n;
     uint8_t encoding;          /* of `open`; 0 none */
+    bool lenient;
     const uint32_t *pairs;
     uint64_t sealed, late_sealed;
     uint64_t late_floor;       /* late chunks before this reference are in blocks */

@@ -91,7 +91,7 @@ tsdb_claim(struct tsdb *db, struct err *e)
     mem_free(path);
     if (ok)
         blocks_clean_folder(db);
-    return ok || err_prefix(e, "lock DB directory");
+    return ok || err_prefix(e, "lock DB directory: ");
 }
 
 static bool

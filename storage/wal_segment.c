@@ -244,7 +244,8 @@ static void
 reader_skip_damage(struct wal_reader *r)
 {
     struct wal_record rec;
-    r->bad_from = r->bad_to = r->at;
+    r->bad_from = r->at;
+    r->bad_to = r->at + 1;
     for (uint64_t at = r->at + 1; reader_have(r, at + 1); at++) {
         if (r->image.p[at] != 0)
             r->bad_to = at + 1;

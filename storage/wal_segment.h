@@ -22,7 +22,7 @@
  *       24     *  payload
  *
  * In segment 1 with salt 0102030405060708, record 9 with payload "hi" (checked by a test):
- *   c3a5 01 01 02000000 0900000000000000 02000000 8fe01fe6 6869
+ *   c3a5 01 01 02000000 0900000000000000 02000000 73707571 6869
  *
  * The checksum knows the segment, so bytes that a file system left over from another file
  * are no records.  Lengths are checked before they are used.
