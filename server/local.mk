@@ -6,3 +6,5 @@ include server/config/local.mk
 include server/discovery/local.mk
 include server/scrape/local.mk
 libserver_a_SOURCES += server/remote/write_v2.c
+libserver_a_SOURCES += server/template/template_text.c
+include server/notify/local.mk

@@ -1,19 +1,14 @@
 /* deliver.c - the threads that send, and how often they try. */
-#include <stdlib.h>
-
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "base/num.h"
 #include "base/panic.h"
 #include "base/rng.h"
-#include "server/notify/notify_priv.h"
+#include "server/notify/sender.h"
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 60000
 #define WAIT_MAX_MS (5 * 60 * 1000) /* the longest Retry-After we follow */
-#define ANSWER_BYTES_MAX (64u << 10)
 #define IDLE_MS 60000
 
 void
@@ -23,6 +18,8 @@ delivery_free(struct delivery *d)
 
     for (size_t i = 0; i < d->alerts_n; i++)
         held_unref(&d->alerts[i]);
+    for (size_t i = 0; i < d->all_n; i++)
+        held_unref(&d->all[i]);
     plan_unref(&d->plan);
     arena_free(&a);
 }
@@ -55,19 +52,6 @@ count_attempt(const struct delivery *d, bool ok, double seconds)
     if (!ok)
         metric_inc(metric_child(METRIC_ALERTMANAGER_NOTIFICATION_REQUESTS_FAILED_TOTAL, v, 1));
     metric_observe(metric_child(METRIC_ALERTMANAGER_NOTIFICATION_LATENCY_SECONDS, v, 1), seconds);
-}
-
-static const char *
-failure_reason(const struct err *e)
-{
-    switch (e->kind) {
-    case ERR_BAD_DATA: return "clientError";
-    case ERR_LIMIT: return "rateLimited";
-    case ERR_UNAVAILABLE: return "serverError";
-    case ERR_TIMEOUT: return "contextDeadlineExceeded";
-    case ERR_CANCELED: return "contextCanceled";
-    default: return "other";
-    }
 }
 
 static void
@@ -104,10 +88,10 @@ again_later(struct notifier *n, struct delivery *d, int64_t wait_ms)
 }
 
 static void
-finish(struct notifier *n, struct delivery *d, bool ok, const struct err *e)
+finish(struct notifier *n, struct delivery *d, bool ok, const char *failure)
 {
     str v[] = {d->entry.integration};
-    str f[] = {d->entry.integration, str_of(failure_reason(e))};
+    str f[] = {d->entry.integration, str_of(failure)};
 
     if (ok) {
         d->entry.sent_ms = d->now_ms;
@@ -127,21 +111,22 @@ static void
 run_delivery(struct notifier *n, struct delivery *d)
 {
     struct err e = ERR_INIT, log_error = ERR_INIT;
-    bool retry = false, ok = true;
-    int64_t wait_ms = 0, start = clock_mono_ns();
+    struct attempt t = {.reason = "other"};
+    int64_t start = clock_mono_ns();
+    bool ok = true;
 
     mutex_unlock(&n->mu);
     if (d->send) {
-        ok = d->target->sender->send(n, d, &retry, &wait_ms, &e);
+        ok = attempt_run(&t, n, d, &e);
         count_attempt(d, ok, (double)(clock_mono_ns() - start) / 1e9);
     }
     mutex_lock(&n->mu);
-    if (!ok && retry && again_later(n, d, wait_ms)) {
+    if (!ok && t.retry && again_later(n, d, t.wait_ms)) {
         log_result(d, false, false, &e);
         return;
     }
     log_result(d, ok, true, &e);
-    finish(n, d, ok, &e);
+    finish(n, d, ok, t.reason);
     delivery_free(d);
     if (!ok)
         return;
@@ -166,72 +151,4 @@ deliver_thread(void *arg)
             cond_wait_ms(&n->deliver, &n->mu, MAX(wait_ms, 1));
     }
     mutex_unlock(&n->mu);
-}
-
-/* --- the common HTTP way ------------------------------------------------------------------- */
-
-/* Seconds or an HTTP date; dates are rare and count as unknown. */
-static int64_t
-retry_after_ms(const struct http_response *r)
-{
-    uint64_t s;
-    return num_parse_u64(buf_str(&r->retry_after), &s) && s < 86400 ? (int64_t)s * 1000 : 0;
-}
-
-static bool
-judge_status(const struct http_response *r, bool *retry, int64_t *wait_ms, struct err *e)
-{
-    int s = r->status;
-
-    if (s >= 200 && s < 300)
-        return true;
-    *retry = s == 408 || s == 429 || s >= 500;
-    *wait_ms = *retry ? retry_after_ms(r) : 0;
-    str body = buf_str(&r->body);
-    return err_set(e, s == 429 ? ERR_LIMIT : s >= 500 ? ERR_UNAVAILABLE : ERR_BAD_DATA,
-                   "unexpected status code %d: %.*s", s, (int)MIN(body.n, (size_t)256), body.n ? body.p : "");
-}
-
-/* A network error names the URL, and a receiver's URL is a secret. */
-static void
-hide_url(struct err *e)
-{
-    const char *quote = strchr(e->text, '"');
-    const char *end = quote ? strstr(quote + 1, "\": ") : NULL;
-
-    if (!end)
-        return;
-    struct buf b = {0};
-    buf_printf(&b, "%.*s<redacted>%s", (int)(quote + 1 - e->text), e->text, end);
-    err_set(e, e->kind, "%.*s", STR_ARG(buf_str(&b)));
-    buf_free(&b);
-}
-
-bool
-post_json(const struct delivery *d, str url, const struct buf *body, int64_t timeout_ms, bool *retry,
-          int64_t *wait_ms, struct buf *answer, struct err *e)
-{
-    struct http_header headers[] = {{STRL("Content-Type"), STRL("application/json")},
-                                    {STRL("User-Agent"), STRL("Alertmanager/0.34.0")}};
-    struct http_request r = {
-        .method = "POST",
-        .url = arena_cstr(d->arena, url),
-        .headers = headers,
-        .headers_n = ARRAY_LEN(headers),
-        .body = buf_str(body),
-        .timeout_ms = timeout_ms,
-        .body_max = ANSWER_BYTES_MAX,
-    };
-    struct http_response got = {0};
-
-    if (!http_do(d->target->http, &r, &got, e)) {
-        hide_url(e);
-        *retry = true;
-        return false;
-    }
-    bool ok = judge_status(&got, retry, wait_ms, e);
-    if (answer)
-        buf_put(answer, buf_str(&got.body));
-    http_response_fini(&got);
-    return ok;
 }

@@ -209,6 +209,7 @@ queue_delivery(struct notifier *n, struct group *g, const struct target *t, cons
     d->arena = a;
     d->plan = plan_ref(g->plan);
     d->group = g;
+    d->route = g->route;
     d->target = t;
     d->group_key = arena_str(a, str_of(g->key));
     d->group_labels = labels_copy(a, g->labels);
@@ -216,6 +217,11 @@ queue_delivery(struct notifier *n, struct group *g, const struct target *t, cons
     for (size_t i = 0; i < alerts_n; i++)
         if (t->conf->send_resolved || !held_resolved(alerts[i], now_ms))
             d->alerts[d->alerts_n++] = held_ref(alerts[i]);
+    if (g->route->labels.n) {
+        d->all = ARENA_ARRAY(a, struct held_alert *, g->n + 1);
+        for (size_t i = 0; i < g->n; i++)
+            d->all[d->all_n++] = held_ref(g->v[i]);
+    }
     d->entry = (struct sent_entry){
         .group_key = d->group_key,
         .receiver = t->receiver->name,

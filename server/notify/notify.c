@@ -272,7 +272,7 @@ notifier_new(struct notifier **out, const struct notifier_opts *o, struct err *e
     cond_init(&n->dispatch);
     cond_init(&n->deliver);
     METRIC_SET(NOTIFICATIONS_QUEUE_CAPACITY, (double)o->queue_capacity);
-    if (notify_log_open(&n->log, n->dir, &reader, e) && outside_new(&n->outside, n, e) && start_threads(n, e)) {
+    if (notify_log_open(&n->log, n->dir, &reader, e) && outside_new(&n->outside, &n->opts, e) && start_threads(n, e)) {
         *out = n;
         return true;
     }

@@ -18,7 +18,9 @@
 #include "server/notify/alert_store.h"
 #include "server/notify/notify.h"
 #include "server/notify/notify_log.h"
+#include "server/notify/outside.h"
 #include "server/notify/route.h"
+#include "server/template/template.h"
 
 /* One configuration at work; counted, since deliveries outlive a reload. */
 struct plan {
@@ -33,6 +35,7 @@ struct plan {
 };
 
 /* One integration of one receiver, ready to send. */
+struct sender;                    /* sender.h */
 struct target {
     const struct config_receiver *receiver;
     const struct config_integration *conf;
@@ -60,11 +63,14 @@ struct delivery {
     struct arena *arena;          /* everything below */
     struct plan *plan;            /* referenced */
     struct group *group;
+    const struct route *route;
     const struct target *target;
     str group_key;
     struct labels group_labels;
     struct held_alert **alerts;   /* referenced: those the message shows */
     size_t alerts_n;
+    struct held_alert **all;      /* referenced: those of the group; only for routes with labels */
+    size_t all_n;
     struct sent_entry entry;      /* to be written on success */
     const char *reason;           /* "first notification", … */
     int64_t now_ms;               /* when it was decided: what firing means */
@@ -135,23 +141,3 @@ void delivery_free(struct delivery *d);
 bool plan_new(struct plan **out, struct config *c, struct err *e);
 struct plan *plan_ref(struct plan *p);
 void plan_unref(struct plan **p);
-
-/* A kind of receiver.  Renders and sends one message.  False: *retry says whether trying
- * again can help and *wait_ms how long the receiver asked to wait (0: our own back-off).
- * Errors never hold secrets. */
-struct sender {
-    bool (*send)(struct notifier *n, const struct delivery *d, bool *retry, int64_t *wait_ms, struct err *e);
-};
-extern const struct sender sender_webhook, sender_slack, sender_pagerduty;
-
-/* Posts a JSON body; judges status codes by the common rules: 2xx done, 408, 429 and 5xx
- * to be retried, others final.  answer (may be NULL) gets the response body. */
-bool post_json(const struct delivery *d, str url, const struct buf *body, int64_t timeout_ms, bool *retry,
-               int64_t *wait_ms, struct buf *answer, struct err *e);
-
-/* outside.c: external Alertmanagers. */
-bool outside_new(struct outside **out, struct notifier *n, struct err *e);
-bool outside_apply(struct outside *o, struct config *c, struct err *e);
-void outside_post(struct outside *o, const struct alert *v, size_t n);
-size_t outside_peers(struct outside *o, struct arena *a, struct notifier_peer **out);
-void outside_free(struct outside **o, bool drain);

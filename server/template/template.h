@@ -36,6 +36,10 @@ struct template_env {
 };
 bool template_run(const struct template_set *s, const struct template_env *env,
                   const struct tvalue *data, struct arena *a, struct buf *out, struct err *e) MUST_USE;
+/* Runs a text that may call the set's templates: a receiver's field.  On failure out has
+ * what was rendered until then. */
+bool template_run_text(const struct template_set *s, str text, const struct template_env *env,
+                       const struct tvalue *data, struct arena *a, struct buf *out, struct err *e) MUST_USE;
 
 /* Rule labels and annotations: $labels, $value, $externalLabels, $externalURL defined.
  * Never fails: on error the text is "<error expanding template: …>" and e says why. */
