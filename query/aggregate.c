@@ -424,6 +424,23 @@ run(struct aggregation_run *g, struct vec *out, struct err *err)
     return v == NOTHING || finish(g, out, err);
 }
 
+/* count_values counts like an operator: its operand stays until all steps are done. */
+static bool
+account(struct aggregation_run *g, uint64_t before, const struct vec *out, struct err *err)
+{
+    uint64_t total = account_rows(out, g->steps);
+    if (g->op != AGG_COUNT_VALUES) {
+        g->ev->cur = before + total;
+        return account_check(g->ev, err);
+    }
+    uint32_t *made = ARENA_ZARRAY(g->arena, uint32_t, g->steps);
+    for (size_t i = 0; i < out->n; i++)
+        account_steps(&out->v[i], g->steps, made);
+    struct account_step step = {.before = before, .out_total = total, .in = g->in, .out = made,
+                                .steps = g->steps};
+    return account_operator(g->ev, &step, err);
+}
+
 bool
 aggregate(struct eval *ev, const struct scope *s, const struct expr *e, struct vec *out,
           struct err *err)
@@ -439,10 +456,9 @@ aggregate(struct eval *ev, const struct scope *s, const struct expr *e, struct v
         return false;
     names_init(&g);
     ranges_init(&g);
+    g.in = ARENA_ZARRAY(g.arena, uint32_t, g.op == AGG_COUNT_VALUES ? g.steps : 0);
     bool ok = run(&g, out, err);
     ranges_fini(&g, ok);
-    if (!ok)
-        return false;
-    ev->cur = before + account_rows(out, s->grid.steps);
-    return account_check(ev, err) && budget_count(ev->budget, &ev->main, place_of(e), err);
+    return ok && account(&g, before, out, err) &&
+           budget_count(ev->budget, &ev->main, place_of(e), err);
 }

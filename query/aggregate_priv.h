@@ -73,6 +73,7 @@ struct aggregation_run {
     struct vec out;
     str value_label;
     bool value_dropped;      /* count_values without (its own label) */
+    uint32_t *in;            /* count_values: samples per step, for the accounting */
     struct lookup by_value;
     struct counted *counted;
     size_t counted_n, counted_cap;

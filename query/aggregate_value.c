@@ -181,6 +181,7 @@ aggregate_count_values(struct aggregation_run *g, struct err *err)
 {
     for (size_t k = 0; k < g->rows_n; k++) {
         count_row(g, &g->rows[k], g->group_of[k]);
+        account_steps(&g->rows[k], g->steps, g->in);
         if (!eval_poll(g->ev, err) ||
             !budget_count(g->ev->budget, &g->ev->main, place_of(g->e), err))
             return false;

@@ -139,8 +139,8 @@ memo_reuse(struct eval *ev, const struct scope *s, const struct expr *e, const s
            struct vec *out)
 {
     *out = m->vec;
+    ev->peak = MAX(ev->peak, ev->cur + m->peak);
     ev->cur += m->cur;
-    ev->peak = MAX(ev->peak, ev->cur);
     tally_add(s->tally, &m->tally, s->grid.steps);
     annotations_repeat(ev->notes, m->said_from, m->said_to, (int64_t)e->start - m->start);
     struct watch w = watch_start(ev, e);
@@ -158,10 +158,13 @@ memo_fill(struct eval *ev, const struct scope *s, const struct expr *e, struct m
 {
     struct tally tally = tally_new(ev->main.arena, s->grid.steps, s->tally->total_step != NULL);
     struct scope inner = {.grid = s->grid, .tally = &tally};
-    uint64_t before = ev->cur;
+    uint64_t before = ev->cur, peak = ev->peak;
+    ev->peak = before;
     m->said_from = annotations_mark(ev->notes);
     if (!eval_node(ev, &inner, e, &m->vec, err))
         return false;
+    m->peak = ev->peak - before;
+    ev->peak = MAX(ev->peak, peak);
     m->said_to = annotations_mark(ev->notes);
     m->cur = ev->cur - before;
     m->tally = tally;

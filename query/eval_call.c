@@ -137,6 +137,8 @@ whole_account(struct whole *w, const struct vec *v, struct err *err)
 {
     struct eval *ev = w->ev;
     size_t steps = w->s->grid.steps;
+    if (w->e->u.call.fn->flags & FN_MERGE)
+        return account_check(ev, err); /* only labels changed: nothing was added */
     struct arena_mark mark = arena_mark(ev->main.arena);
     uint32_t *in = ARENA_ZARRAY(ev->main.arena, uint32_t, steps);
     uint32_t *out = ARENA_ZARRAY(ev->main.arena, uint32_t, steps);

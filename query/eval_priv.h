@@ -36,7 +36,7 @@ struct scope {
 struct memo {
     bool filled;
     struct vec vec;
-    uint64_t cur;            /* samples it counts for */
+    uint64_t cur, peak;      /* samples it counts for: afterwards, at most */
     struct tally tally;
     size_t said_from, said_to; /* its annotations */
     uint32_t start;

@@ -8,8 +8,8 @@
  *          (end_i - range, end_i] with end_i = fc->end0 + i * grid.step; left-open: the
  *          samples fc->lo[i] … fc->hi[i] - 1 of the column, found once by the caller.
  *          Stale markers are already gone.  A window without result stays absent; so
- *          must an empty one (lo == hi).  The caller may cut the grid and call the
- *          function once per piece with the same column.
+ *          must an empty one (lo == hi).  With FN_WIDE the caller may cut the grid and
+ *          call the function once per part with the same column.
  *   ROW    once per series of an instant-vector argument: in → out, same grid.  If the
  *          argument was left out (hour()), once with a row without labels that holds the
  *          evaluation times in seconds.
@@ -42,6 +42,8 @@ enum fn_flags {
     FN_ST = 8,           /* wants start timestamps in its column (RANGE) or rows (WHOLE) */
     FN_TIMES = 16,       /* WHOLE: wants row.t if its argument is a bare selector */
     FN_ABSENT = 32,      /* RANGE: the caller turns presence over all series round */
+    FN_WIDE = 128,       /* RANGE: costs what its windows hold, not what the column holds; the
+                            caller cuts the grid of a long series */
     FN_MERGE = 64,       /* WHOLE with KEEP_NAME: rows may come out equal; the caller merges
                             them or fails */
 };

@@ -114,7 +114,9 @@ stage_binary(struct pipe *p, const struct expr *e, struct err *err)
     uint64_t cur = p->ev->cur;
     if (!eval_scalar(p->ev, p->s, left ? e->u.binary.l : e->u.binary.r, &st.scalar, err))
         return false;
-    p->ev->cur = cur;
+    st.counted = left;
+    if (!left)
+        p->ev->cur = cur;
     stage_push(p, st);
     return true;
 }
@@ -242,7 +244,7 @@ source_times(struct pipe *p)
         r.v[i] = (double)grid_time(&p->s->grid, i) / 1000;
     p->source = SOURCE_ROWS;
     vec_add(a, &p->rows, r);
-    p->rows_fresh = true;
+    p->rows_fresh = p->rows_made = true;
 }
 
 static bool

@@ -30,6 +30,7 @@ struct stage {
     bool scalar_left;
     bool drops_name;
     uint32_t scalars;      /* scalar operands, for the accounting */
+    bool counted;          /* they are in ev->cur: they come before the vector */
 };
 
 /* What the accounting wants to know of a series, in order. */
@@ -80,6 +81,7 @@ struct pipe {
     /* ROWS, and RANGE on a subquery */
     struct vec rows;
     bool rows_fresh;             /* values may be changed in place */
+    bool rows_made;              /* not samples of anything, and not counted */
 
     struct stage *stages;
     size_t stages_n, stages_cap;

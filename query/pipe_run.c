@@ -165,7 +165,8 @@ static bool
 batch_account(struct pipe *p, struct err *err)
 {
     struct eval *ev = p->ev;
-    for (size_t i = 0; i < p->batch_n && p->source != SOURCE_ROWS; i++) {
+    bool counts = p->source != SOURCE_ROWS && (p->want == 0 || p->selector == NULL);
+    for (size_t i = 0; i < p->batch_n && counts; i++) {
         const struct series_note *n = &p->notes[i];
         if (p->source == SOURCE_RANGE) {
             ev->cur = ev->cur - p->window_left + n->most;
@@ -224,7 +225,7 @@ stages_account(struct pipe *p, size_t stages, struct err *err)
     for (size_t j = 0; j < stages; j++) {
         const struct stage *st = &p->stages[j];
         sum_counts(p, j + 1, out, &weight);
-        ev->cur += (uint64_t)st->scalars * p->steps;
+        ev->cur += st->counted ? 0 : (uint64_t)st->scalars * p->steps;
         struct account_step step = {.before = p->cur_before, .out_total = weight, .in = in,
                                     .out = out, .in_scalars = st->scalars, .steps = p->steps};
         if (st->kind != STAGE_NEGATE && !account_operator(ev, &step, err))
@@ -257,7 +258,7 @@ pipe_run(struct pipe *p, size_t stages, struct sink *k, struct err *err)
     if (p->source == SOURCE_RANGE)
         p->ev->cur += (uint64_t)p->range_scalars * p->steps;
     if (series == 0 || p->steps == 0)
-        return account_check(p->ev, err);
+        return account_check(p->ev, err) && stages_account(p, stages, err);
     if (!pipe_alloc(p, stages, series, err))
         return false;
     struct run r = {.p = p, .stages = stages};

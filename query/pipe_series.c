@@ -3,7 +3,7 @@
 #include "base/panic.h"
 
 enum {
-    CUT_SAMPLES = 4 << 20, /* window samples between two polls in one series */
+    CUT_SAMPLES = 200000, /* window samples between two polls in one series: some 10 ms */
 };
 
 /* --- source --- */
@@ -167,7 +167,8 @@ source_range(const struct pipe *p, struct piece *pc, size_t k, struct arena *a, 
     fc.hi = pc->w.hi;
     fc.shared = &pc->shared;
     fc.labels = pipe_series_labels(p, k);
-    bool ok = pc->w.sum <= CUT_SAMPLES
+    bool whole = pc->w.sum <= CUT_SAMPLES || !(fc.call->u.call.fn->flags & FN_WIDE);
+    bool ok = whole
                   ? fc.call->u.call.fn->range(&fc, &col, row, pc->err)
                   : call_parts(p, &fc, &col, row, pc->err);
     if (!ok)
@@ -278,6 +279,8 @@ note_down(const struct pipe *p, struct piece *pc, size_t j, const struct row *ro
 {
     if (row->v == NULL)
         return false;
+    if (j == 0 && p->rows_made)
+        return true;
     uint64_t n = account_steps(row, p->steps, pc->count[j]);
     uint64_t weight = n != 0 && row->h != NULL ? account_row(row, p->steps) : n;
     pc->weight[j] += weight;

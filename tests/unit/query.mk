@@ -14,3 +14,6 @@ tests_unit_test_promqltest_SOURCES = tests/unit/test_promqltest.c
 tests_unit_test_promqltest_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/promql/at_modifier.test tests/promql/limit.test tests/promql/range_queries.test \
 	tests/promql/subquery.test tests/promql/syntax.test tests/promql/trig.test
+UNIT_TESTS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_LDADD = $(UNIT_LIBS)
