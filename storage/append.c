@@ -196,11 +196,27 @@ append_histogram(struct append *a, series_id id, int64_t st, int64_t t, const st
     return true;
 }
 
+/* OpenMetrics' bound on an exemplar's names and values together, in characters. */
+#define EXEMPLAR_CHARACTERS_MAX 128
+
+static bool
+exemplar_fits(struct labels ls)
+{
+    size_t n = 0, len;
+    for (size_t i = 0; i < ls.n && n <= EXEMPLAR_CHARACTERS_MAX; i++) {
+        for (str s = ls.v[i].name; s.n; s = str_from(s, len), n++)
+            utf8_decode(s, &len);
+        for (str s = ls.v[i].value; s.n; s = str_from(s, len), n++)
+            utf8_decode(s, &len);
+    }
+    return n <= EXEMPLAR_CHARACTERS_MAX;
+}
+
 bool
 append_exemplar(struct append *a, series_id id, struct labels ls, int64_t t, double v)
 {
     append_begin(a);
-    if (id == 0 || !series_revive(&a->db->head.series, id))
+    if (id == 0 || !series_revive(&a->db->head.series, id) || !exemplar_fits(ls))
         return false;
     mem_grow(&a->exemplars, &a->exemplars_cap, a->exemplars_n + 1, sizeof(*a->exemplars));
     a->exemplars[a->exemplars_n++] = (struct append_exemplar){

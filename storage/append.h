@@ -43,6 +43,7 @@ bool append_series_is_new(const struct append *a, series_id id);
 bool append_float(struct append *a, series_id id, int64_t t, double v);
 bool append_float_st(struct append *a, series_id id, int64_t st, int64_t t, double v);
 bool append_histogram(struct append *a, series_id id, int64_t st, int64_t t, const struct histogram *h);
+/* False also if the labels are longer than an exemplar's may be. */
 bool append_exemplar(struct append *a, series_id id, struct labels ls, int64_t t, double v);
 size_t append_count(const struct append *a); /* samples queued */
 

@@ -198,6 +198,12 @@ apply(struct family *f, const struct metadata_entry *x)
     }
 }
 
+static bool
+same_values(const struct family *a, const struct family *b)
+{
+    return a->kind == b->kind && str_eq(a->help, b->help) && str_eq(a->unit, b->unit);
+}
+
 /* REQUIRES the pool's lock. */
 static void
 change(struct metadata_slot *s, struct family_pool *p, const struct family *x)
@@ -231,6 +237,7 @@ metadata_set(struct metadata *m, struct metadata_work *w, struct family_pool *p,
     } else {
         draft = *m->v[slot].f;
         apply(&draft, x);
+        m->conflict_now = m->conflict_now || (m->v[slot].seen && !same_values(&draft, m->v[slot].f));
         change(&m->v[slot], p, &draft);
     }
     mutex_unlock(p->mu);
@@ -242,6 +249,10 @@ void
 metadata_end(struct metadata *m, struct family_pool *p, const struct metadata_pass *pass)
 {
     mutex_lock(p->mu);
+    if (pass->loose) {
+        m->conflict = m->conflict_now;
+        m->conflict_now = false;
+    }
     for (uint32_t i = 0; i < m->n; i++) {
         struct metadata_slot *s = &m->v[i];
         if (!s->f)

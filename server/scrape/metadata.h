@@ -36,6 +36,8 @@ struct metadata {
     uint32_t n, cap, used;
     uint32_t gone_n;
     uint32_t free_from;  /* no free slot is below */
+    bool conflict;       /* lines of the page contradict each other: all must be read */
+    bool conflict_now;   /* in this pass */
 };
 /* A table of slots by name, made when first needed in a pass. */
 struct metadata_work {
@@ -53,7 +55,7 @@ struct metadata_entry {
 
 void metadata_fini(struct metadata *m, struct family_pool *p);
 void metadata_begin(struct metadata_work *w);
-/* Notes one entry; returns the family's slot, which stays its own while it is seen. */
+/* Notes one entry, of several for a family the last counts; returns the family's slot, which stays its own while it is seen. */
 uint32_t metadata_set(struct metadata *m, struct metadata_work *w, struct family_pool *p,
                       const struct metadata_entry *x);
 /* A slot was seen again, its line being known; only needed in loose passes. */

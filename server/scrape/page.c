@@ -231,7 +231,8 @@ put_known(struct pass *g, struct page_source *src, struct cache_line *l, struct 
         g->duplicate++;
         return true;
     }
-    bool stored = fit_histogram(g, x) && admit(g, t) && (!has_t || !track || storage_takes(g, l->id, x, t));
+    bool ask = has_t && (track || x->exemplars_n); /* before commit */
+    bool stored = fit_histogram(g, x) && admit(g, t) && (!ask || storage_takes(g, l->id, x, t));
     if (stored && !queue(g, l->id, x, t)) {
         if (!revive(g, src, l, e))
             return false;
@@ -268,7 +269,12 @@ static void
 on_meta(struct pass *g, const struct page_entry *x)
 {
     struct cache_work *w = &g->w->cache;
+    struct cache_line *l = cache_expected(g->c);
 
+    bool settled = !g->c->loose && !g->c->metadata.conflict;
+    if (settled && l && x->key.n && cache_kind(l) == CACHE_META && cache_is(l, x->key) &&
+        cache_visit(g->c, w, l, true))
+        return; /* the same line as last time */
     cache_loosen(g->c, w);
     uint32_t slot = metadata_set(&g->c->metadata, &w->metadata, g->w->families, &x->meta);
     uint32_t id = slot;
@@ -276,7 +282,7 @@ on_meta(struct pass *g, const struct page_entry *x)
         id |= ((uint32_t)x->meta.kind + 1) << CACHE_META_KIND_SHIFT;
     if (x->key.n == 0 || x->key.n > CACHE_LENGTH || slot > CACHE_META_SLOT)
         return;
-    struct cache_line *l = cache_find(g->c, w, x->key);
+    l = cache_find(g->c, w, x->key);
     if (!l) {
         cache_add(g->c, w, CACHE_META, x->key, id);
         return;
@@ -311,6 +317,10 @@ skip_line(struct pass *g, struct expo *x, struct cache_line *l)
     if (rest.n < n || rest.p[0] != '#' || !cache_is(l, STR(rest.p, n)))
         return false;
     uint32_t kind = cache_kind(l) == CACHE_META ? l->id >> CACHE_META_KIND_SHIFT : 0;
+    if (kind && g->nhcb)
+        return false; /* which wants to know */
+    if (cache_kind(l) == CACHE_META && (g->c->loose || g->c->metadata.conflict))
+        return false; /* what it says may be news again */
     if (kind)
         x->kind = (enum metric_kind)(kind - 1);
     if (!cache_visit(g->c, &g->w->cache, l, cache_kind(l) == CACHE_META))
@@ -358,39 +368,57 @@ hot_line(struct pass *g, struct expo *x)
 /* --- the page ---------------------------------------------------------------------- */
 
 static bool
-read_page(struct pass *g, struct page_source *src, struct expo *hot, struct err *e)
+read_entry(struct pass *g, struct page_source *src, bool *end, struct err *e)
 {
     struct page_entry x = {0};
 
-    for (;;) {
-        if (hot && LIKELY(hot_line(g, hot)))
-            continue;
-        switch (src->next(src, &x, e)) {
-        case PAGE_END: return true;
-        case PAGE_ERROR: return false;
-        case PAGE_SAMPLE:
-            if (!on_sample(g, src, &x, e))
-                return false;
-            break;
-        case PAGE_META: on_meta(g, &x); break;
-        case PAGE_COMMENT: on_comment(g, &x); break;
-        }
+    switch (src->next(src, &x, e)) {
+    case PAGE_END: *end = true; return true;
+    case PAGE_ERROR: return false;
+    case PAGE_SAMPLE: return on_sample(g, src, &x, e);
+    case PAGE_META: on_meta(g, &x); return true;
+    case PAGE_COMMENT: on_comment(g, &x); return true;
     }
+    UNREACHABLE();
+}
+
+static bool
+read_page(struct pass *g, struct page_source *src, struct err *e)
+{
+    struct arena_mark start = arena_mark(g->w->arena);
+    bool ok = true, end = false;
+
+    while (ok && !end) {
+        bool idle = !g->nhcb || nhcb_idle(g->nhcb);
+        if (g->hot && idle && LIKELY(hot_line(g, g->hot)))
+            continue;
+        ok = read_entry(g, src, &end, e);
+        if (!g->nhcb || nhcb_idle(g->nhcb))
+            arena_reset(g->w->arena, start);
+    }
+    return ok;
 }
 
 static bool
 parse_page(struct pass *g, const struct page *p, struct err *e)
 {
+    struct arena *a = g->w->arena;
     enum page_format format;
     struct text_source text;
 
-    if (!page_format(g->w->arena, p->content_type, g->s->fallback, &format, e))
+    if (!page_format(a, p->content_type, g->s->fallback, &format, e))
         return false;
     if (format == PAGE_PROTOBUF)
         return err_set(e, ERR_PARSE, "protobuf pages are not read");
-    expo_init(&g->w->x, p->body, format == PAGE_TEXT ? EXPO_TEXT : EXPO_OPENMETRICS);
-    text_source_init(&text, &g->w->x, g->w->arena);
-    return read_page(g, &text.base, &g->w->x, e);
+    g->hot = &g->w->x;
+    expo_init(g->hot, p->body, format == PAGE_TEXT ? EXPO_TEXT : EXPO_OPENMETRICS);
+    text_source_init(&text, g->hot, a);
+    if (!g->t->nhcb)
+        return read_page(g, &text.base, e);
+    g->nhcb = nhcb_source_new(&text.base, g->t->classic, a);
+    bool ok = read_page(g, nhcb_source(g->nhcb), e);
+    nhcb_source_fini(g->nhcb);
+    return ok;
 }
 
 static bool

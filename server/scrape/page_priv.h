@@ -40,6 +40,13 @@ struct text_source {
 };
 void text_source_init(struct text_source *s, struct expo *x, struct arena *a);
 
+struct nhcb_source;
+struct nhcb_source *nhcb_source_new(struct page_source *inner, bool keep_classic, struct arena *a);
+void nhcb_source_fini(struct nhcb_source *s);
+struct page_source *nhcb_source(struct nhcb_source *s);
+/* No histogram is being collected or due: lines may pass by. */
+bool nhcb_idle(const struct nhcb_source *s);
+
 struct page_worker {
     unsigned magic;
 #define PAGE_WORKER_MAGIC 0x5c2f9d80
@@ -61,6 +68,8 @@ struct pass {
     struct target *t;
     const struct config_scrape *s;
     struct cache *c;
+    struct expo *hot;          /* the page, if it is text: its known lines pass by */
+    struct nhcb_source *nhcb;  /* NULL: classic histograms stay as they are */
     int64_t time;              /* of samples without one */
     int64_t time_max;          /* samples later than this are out of bounds */
     size_t scraped, added, series_added;
