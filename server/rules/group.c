@@ -10,7 +10,7 @@
 #include "server/rules/rules_priv.h"
 
 int64_t
-group_slot_ns(const struct group *g, int64_t now_ns)
+rule_group_slot_ns(const struct rule_group *g, int64_t now_ns)
 {
     struct label v[] = {{STRL("file"), g->file}, {STRL("name"), g->name}};
     uint64_t interval = (uint64_t)g->interval_ms * 1000000;
@@ -189,7 +189,7 @@ eval_rule(struct rule_tick *t)
 }
 
 void
-group_mark_orphans(struct group *g, int64_t ts_ns)
+rule_group_mark_orphans(struct rule_group *g, int64_t ts_ns)
 {
     struct append_result res;
     struct err e = ERR_INIT;
@@ -206,7 +206,7 @@ group_mark_orphans(struct group *g, int64_t ts_ns)
 }
 
 static void
-note_tick(struct group *g, size_t samples, double seconds, int64_t start_ns)
+note_tick(struct rule_group *g, size_t samples, double seconds, int64_t start_ns)
 {
     metric_observe(metric_one(METRIC_RULE_GROUP_DURATION_SECONDS), seconds);
     metric_set(metric_child(METRIC_RULE_GROUP_LAST_DURATION_SECONDS, &g->key, 1), seconds);
@@ -219,7 +219,7 @@ note_tick(struct group *g, size_t samples, double seconds, int64_t start_ns)
 }
 
 void
-group_tick(struct group *g, int64_t ts_ns)
+rule_group_tick(struct rule_group *g, int64_t ts_ns)
 {
     int64_t mono = clock_mono_ns(), start_ns = clock_now_ns();
     struct arena *arena = arena_new();
@@ -234,7 +234,7 @@ group_tick(struct group *g, int64_t ts_ns)
         arena_clear(arena);
     }
     if (g->orphans_n)
-        group_mark_orphans(g, ts_ns);
+        rule_group_mark_orphans(g, ts_ns);
     arena_free(&arena);
     note_tick(g, samples, seconds_since(mono), start_ns);
 }
@@ -262,7 +262,7 @@ move_rule(struct rule *to, struct rule *from)
 }
 
 static void
-add_orphans(struct group *g, const struct labels *v, size_t n)
+add_orphans(struct rule_group *g, const struct labels *v, size_t n)
 {
     struct labels *grown = ARENA_ARRAY(g->arena, struct labels, g->orphans_n + n);
 
@@ -275,7 +275,7 @@ add_orphans(struct group *g, const struct labels *v, size_t n)
 }
 
 void
-group_take_state(struct group *g, struct group *from)
+rule_group_take_state(struct rule_group *g, struct rule_group *from)
 {
     bool *taken = ARENA_ZARRAY(g->arena, bool, from->n + 1);
 

@@ -342,7 +342,7 @@ rule_alert_send(const struct rule_tick *t)
 
 /* When the alert became active, judged from its last ALERTS_FOR_STATE sample. */
 static void
-restore_one(const struct group *g, const struct rule *r, struct active_alert *a, const struct column *c, int64_t now_ns)
+restore_one(const struct rule_group *g, const struct rule *r, struct active_alert *a, const struct column *c, int64_t now_ns)
 {
     double v = c->v[c->n - 1];
     int64_t hold_ns = r->def->for_ms * 1000000, grace_ns = g->rules->opts.grace_period_ms * 1000000;
@@ -388,7 +388,7 @@ without_name(struct labels ls, struct arena *a)
 }
 
 static void
-restore_rule(struct group *g, struct rule *r, int64_t now_ns)
+restore_rule(struct rule_group *g, struct rule *r, int64_t now_ns)
 {
     struct arena *a = arena_new();
     struct matcher *m = ARENA_ZARRAY(a, struct matcher, r->labels.n + 2);
@@ -415,7 +415,7 @@ restore_rule(struct group *g, struct rule *r, int64_t now_ns)
 }
 
 void
-rule_alert_restore(struct group *g, int64_t now_ns)
+rule_alert_restore(struct rule_group *g, int64_t now_ns)
 {
     for (size_t i = 0; i < g->n; i++) {
         struct rule *r = &g->v[i];

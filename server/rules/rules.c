@@ -23,13 +23,13 @@ wait_until(struct rules *r, int64_t wall_ns)
 }
 
 /* The idle group that is due first, among the living and the dying. */
-static struct group *
+static struct rule_group *
 first_due(struct rules *r)
 {
-    struct group *best = NULL;
+    struct rule_group *best = NULL;
 
     for (size_t i = 0; i < r->groups_n + r->dying_n; i++) {
-        struct group *g = i < r->groups_n ? r->groups[i] : r->dying[i - r->groups_n];
+        struct rule_group *g = i < r->groups_n ? r->groups[i] : r->dying[i - r->groups_n];
         if (!g->running && !g->stopping && (!best || g->next_ns < best->next_ns))
             best = g;
     }
@@ -55,7 +55,7 @@ tell_notifier(struct rules *r)
 
 /* The tick's time: the newest slot that has come; those before it were missed. */
 static int64_t
-take_slot(struct group *g, int64_t now_ns)
+take_slot(struct rule_group *g, int64_t now_ns)
 {
     int64_t interval_ns = g->interval_ms * 1000000;
     int64_t missed = (now_ns - g->next_ns) / interval_ns;
@@ -68,14 +68,14 @@ take_slot(struct group *g, int64_t now_ns)
 }
 
 static void
-run_group(struct rules *r, struct group *g)
+run_group(struct rules *r, struct rule_group *g)
 {
     int64_t ts = take_slot(g, clock_now_ns());
     bool restore = g->restore && g->ticks == 1;
 
     g->running = true;
     mutex_unlock(&r->mu);
-    group_tick(g, ts);
+    rule_group_tick(g, ts);
     if (restore)
         rule_alert_restore(g, clock_now_ns());
     mutex_lock(&r->mu);
@@ -87,14 +87,14 @@ run_group(struct rules *r, struct group *g)
 
 /* A removed group's series go stale; then it is gone. */
 static void
-bury(struct rules *r, struct group *g)
+bury(struct rules *r, struct rule_group *g)
 {
     for (size_t i = 0; i < r->dying_n; i++)
         if (r->dying[i] == g)
             r->dying[i--] = r->dying[--r->dying_n];
     mutex_unlock(&r->mu);
-    group_mark_orphans(g, g->last_tick_ns);
-    group_free(&g);
+    rule_group_mark_orphans(g, g->last_tick_ns);
+    rule_group_free(&g);
     mutex_lock(&r->mu);
 }
 
@@ -105,7 +105,7 @@ worker(void *arg)
 
     mutex_lock(&r->mu);
     while (!r->stop) {
-        struct group *g = first_due(r);
+        struct rule_group *g = first_due(r);
         if (!g)
             cond_wait_ms(&r->changed, &r->mu, 60000);
         else if (g->next_ns > clock_now_ns())
@@ -168,9 +168,9 @@ rules_free(struct rules **out)
     for (size_t i = 0; i < r->threads_n; i++)
         thread_join(&r->threads[i]);
     for (size_t i = 0; i < r->groups_n; i++)
-        group_free(&r->groups[i]);
+        rule_group_free(&r->groups[i]);
     for (size_t i = 0; i < r->dying_n; i++)
-        group_free(&r->dying[i]);
+        rule_group_free(&r->dying[i]);
     mem_free(r->groups);
     mem_free(r->dying);
     mem_free(r->threads);
@@ -188,14 +188,14 @@ rules_free(struct rules **out)
 static int
 compare_groups(const void *a, const void *b)
 {
-    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
+    const struct rule_group *x = *(struct rule_group *const *)a, *y = *(struct rule_group *const *)b;
     int c = str_cmp(x->file, y->file);
 
     return c ? c : str_cmp(x->name, y->name);
 }
 
-static struct group **
-find_old(struct rules *r, const struct group *g)
+static struct rule_group **
+find_old(struct rules *r, const struct rule_group *g)
 {
     for (size_t i = 0; i < r->groups_n; i++)
         if (r->groups[i] && compare_groups(&r->groups[i], &g) == 0)
@@ -204,7 +204,7 @@ find_old(struct rules *r, const struct group *g)
 }
 
 static void
-stop_group(struct rules *r, struct group *g)
+stop_group(struct rules *r, struct rule_group *g)
 {
     g->stopping = true;
     while (g->running)
@@ -212,22 +212,22 @@ stop_group(struct rules *r, struct group *g)
 }
 
 /* Keeps the old group if nothing changed, else hands its state to the new one. */
-static struct group *
-exchange(struct rules *r, struct group *g)
+static struct rule_group *
+exchange(struct rules *r, struct rule_group *g)
 {
-    struct group **old = find_old(r, g);
+    struct rule_group **old = find_old(r, g);
 
     if (old && str_eq((*old)->identity, g->identity)) {
-        struct group *keep = *old;
+        struct rule_group *keep = *old;
         *old = NULL;
-        group_free(&g);
+        rule_group_free(&g);
         return keep;
     }
-    g->next_ns = group_slot_ns(g, clock_now_ns()) + g->interval_ms * 1000000;
+    g->next_ns = rule_group_slot_ns(g, clock_now_ns()) + g->interval_ms * 1000000;
     if (old) {
         stop_group(r, *old);
-        group_take_state(g, *old);
-        group_free(old);
+        rule_group_take_state(g, *old);
+        rule_group_free(old);
     }
     return g;
 }
@@ -235,7 +235,7 @@ exchange(struct rules *r, struct group *g)
 /* A group that is gone marks its series stale after two intervals, so that a renamed one
  * has had time to write them again. */
 static void
-retire(struct rules *r, struct group *g)
+retire(struct rules *r, struct rule_group *g)
 {
     size_t total = 0;
 
@@ -262,7 +262,7 @@ retire(struct rules *r, struct group *g)
 }
 
 static void
-expose(const struct group *g)
+expose(const struct rule_group *g)
 {
     metric_set(metric_child(METRIC_RULE_GROUP_INTERVAL_SECONDS, &g->key, 1), (double)g->interval_ms / 1000);
     metric_set(metric_child(METRIC_RULE_GROUP_RULES, &g->key, 1), (double)g->n);
@@ -273,7 +273,7 @@ expose(const struct group *g)
 bool
 rules_apply(struct rules *r, struct config *c, struct err *e)
 {
-    struct group **fresh = NULL;
+    struct rule_group **fresh = NULL;
     size_t n = 0;
 
     CHECK_MAGIC(r, RULES_MAGIC);
@@ -359,7 +359,7 @@ rules_view(struct rules *r, struct arena *a, struct group_view **out)
     size_t n = r->groups_n;
     struct group_view *v = ARENA_ZARRAY(a, struct group_view, n + 1);
     for (size_t i = 0; i < n; i++) {
-        const struct group *g = r->groups[i];
+        const struct rule_group *g = r->groups[i];
         v[i] = (struct group_view){
             .name = arena_str(a, g->name),
             .file = arena_str(a, g->file),

@@ -28,9 +28,9 @@ rule_fini(struct rule *r)
 }
 
 void
-group_free(struct group **out)
+rule_group_free(struct rule_group **out)
 {
-    struct group *g = *out;
+    struct rule_group *g = *out;
 
     if (!g)
         return;
@@ -94,7 +94,7 @@ annotations_of(struct arena *a, const struct config_map *m)
 
 /* Everything that makes two groups the same, as one text. */
 static str
-identity_of(const struct group *g, struct arena *a)
+identity_of(const struct rule_group *g, struct arena *a)
 {
     struct buf b = {0};
 
@@ -112,10 +112,10 @@ identity_of(const struct group *g, struct arena *a)
     return s;
 }
 
-static struct group *
+static struct rule_group *
 make_group(struct rules *r, struct config *c, struct rule_source *source, const struct rule_group_def *def)
 {
-    struct group *g = MEM_NEW(struct group);
+    struct rule_group *g = MEM_NEW(struct rule_group);
     struct arena *a = arena_new();
 
     g->magic = RULE_GROUP_MAGIC;
@@ -168,10 +168,10 @@ load_source(struct rules *r, const char *path, const struct config *c, struct ru
 }
 
 bool
-rules_load(struct rules *r, struct config *c, struct group ***out, size_t *n, struct err *e)
+rules_load(struct rules *r, struct config *c, struct rule_group ***out, size_t *n, struct err *e)
 {
     struct arena *a = arena_new();
-    struct group **v = NULL;
+    struct rule_group **v = NULL;
     size_t count = 0, cap = 0, paths_n = 0;
     str *paths;
 
@@ -188,7 +188,7 @@ rules_load(struct rules *r, struct config *c, struct group ***out, size_t *n, st
     arena_free(&a);
     if (!ok) {
         for (size_t i = 0; i < count; i++)
-            group_free(&v[i]);
+            rule_group_free(&v[i]);
         mem_free(v);
         return false;
     }

@@ -43,7 +43,7 @@ struct rule {
     size_t active_n, active_cap;
 };
 
-struct group {
+struct rule_group {
     unsigned magic;
 #define RULE_GROUP_MAGIC 0x6a1d09f3
     struct rules *rules;
@@ -87,25 +87,25 @@ struct rules {
 
     struct mutex mu;               /* LOCK_RULES */
     struct cond changed;           /* a group is due sooner, stopped running, or the end */
-    struct group **groups;         /* under mu; sorted by file and name */
+    struct rule_group **groups;         /* under mu; sorted by file and name */
     size_t groups_n;
-    struct group **dying;          /* under mu */
+    struct rule_group **dying;          /* under mu */
     size_t dying_n, dying_cap;
     bool stop, loaded;             /* under mu */
     bool told_ready;               /* under mu: the notifier knows that all have run once */
 };
 
 /* rules_load.c: files to groups, all or none. */
-bool rules_load(struct rules *r, struct config *c, struct group ***out, size_t *n, struct err *e);
-void group_free(struct group **g);
+bool rules_load(struct rules *r, struct config *c, struct rule_group ***out, size_t *n, struct err *e);
+void rule_group_free(struct rule_group **g);
 
 /* group.c: one tick at ts (nanoseconds); the group is marked running. */
-void group_tick(struct group *g, int64_t ts_ns);
-void group_mark_orphans(struct group *g, int64_t ts_ns);
+void rule_group_tick(struct rule_group *g, int64_t ts_ns);
+void rule_group_mark_orphans(struct rule_group *g, int64_t ts_ns);
 /* Wall time of the tick at or before now. */
-int64_t group_slot_ns(const struct group *g, int64_t now_ns);
+int64_t rule_group_slot_ns(const struct rule_group *g, int64_t now_ns);
 /* Takes over the state of the group it replaces (stopped). */
-void group_take_state(struct group *g, struct group *from);
+void rule_group_take_state(struct rule_group *g, struct rule_group *from);
 
 /* One sample a rule wants written. */
 struct rule_sample {
@@ -119,7 +119,7 @@ struct rule_output {
 };
 /* What every evaluation is given. */
 struct rule_tick {
-    struct group *group;
+    struct rule_group *group;
     struct rule *rule;
     int64_t ts_ns;
     int64_t query_ms;      /* ts less the query offset */
@@ -133,6 +133,6 @@ bool rule_alert(const struct rule_tick *t, struct rule_output *out, struct err *
 /* Posts the alerts that are due to be sent. */
 void rule_alert_send(const struct rule_tick *t);
 /* Reads ALERTS_FOR_STATE back after a restart (group.c calls it once). */
-void rule_alert_restore(struct group *g, int64_t now_ns);
+void rule_alert_restore(struct rule_group *g, int64_t now_ns);
 void rule_output_add(struct rule_output *out, struct arena *a, struct rule_sample s);
 void active_clear(struct rule *r);
