@@ -189,26 +189,9 @@ same_labels_twice(const struct items *x)
 static double
 operate(enum binop op, double l, double r)
 {
-    switch (op) {
-    case BIN_ADD:
-        return l + r;
-    case BIN_SUB:
-        return l - r;
-    case BIN_MUL:
-        return l * r;
-    case BIN_DIV:
-        return l / r;
-    case BIN_LT:
-        return l < r;
-    case BIN_GT:
-        return l > r;
-    case BIN_LE:
-        return l <= r;
-    case BIN_EQ:
-        return l == r;
-    default:
-        ck_abort_msg("operator");
-    }
+    double of[] = {[BIN_ADD] = l + r, [BIN_SUB] = l - r, [BIN_MUL] = l * r, [BIN_DIV] = l / r,
+                   [BIN_LT] = l < r,  [BIN_GT] = l > r,  [BIN_LE] = l <= r, [BIN_EQ] = l == r};
+    return of[op];
 }
 
 static void
