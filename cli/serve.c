@@ -286,8 +286,10 @@ run(struct server *s, struct err *e)
     s->config_opts.extra_scrape_metrics = flags_feature(s->flags, "extra-scrape-metrics");
     s->config_opts.retention_ms = flags_duration_ms(s->flags, FLAG_STORAGE_TSDB_RETENTION_TIME);
     s->config_opts.retention_bytes = (int64_t)flags_bytes(s->flags, FLAG_STORAGE_TSDB_RETENTION_SIZE);
-    if (!config_load(s->config_path, &s->config_opts, &s->config, e))
+    if (!config_load(s->config_path, &s->config_opts, &s->config, e)) {
+        e->kind = ERR_CONFIG; /* a file that cannot be read as well: exit status 2 */
         return err_prefix(e, "Error loading config (--config.file=%s): ", s->config_path);
+    }
     bool ok = start_web(s, e) && start_layers(s, e) && server_reload(s, e);
     if (ok) {
         web_set_ready(s->web, &s->layers);

@@ -15,3 +15,4 @@ check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 
 include tests/fuzz/local.mk
+include tests/e2e/local.mk
