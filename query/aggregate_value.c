@@ -13,12 +13,70 @@ static int
 ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
-    if (isnan(x) || isnan(y))
-        return isnan(y) - isnan(x); /* NaN is least */
     return (x > y) - (x < y);
 }
 
-/* values are sorted by this. */
+static void
+swap(double *v, size_t i, size_t j)
+{
+    double t = v[i];
+    v[i] = v[j];
+    v[j] = t;
+}
+
+/* The middle one of three, as a pivot. */
+static double
+pivot_of(const double *v, size_t n)
+{
+    double a = v[0], b = v[n / 2], c = v[n - 1];
+    if (a > b)
+        return b > c ? b : MIN(a, c);
+    return a > c ? a : MIN(b, c);
+}
+
+/* Puts what would be v[k] if v were sorted there, nothing greater before and nothing less
+ * behind it.  No NaN. */
+static void
+select_nth(double *v, size_t n, size_t k)
+{
+    for (unsigned rounds = 0; n > 16; rounds++) {
+        if (rounds > 64)
+            break; /* unlucky pivots: sort the rest */
+        double pivot = pivot_of(v, n);
+        size_t i = 0, j = n - 1;
+        for (;;) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            swap(v, i++, j--);
+        }
+        size_t right = j + 1; /* v[0 … j] <= pivot <= v[right …] */
+        if (k < right) {
+            n = right;
+        } else {
+            v += right;
+            n -= right;
+            k -= right;
+        }
+    }
+    qsort(v, n, sizeof(*v), ascending);
+}
+
+/* NaN counts as least; they come to the front. */
+static size_t
+nans_first(double *v, size_t n)
+{
+    size_t nans = 0;
+    for (size_t i = 0; i < n; i++)
+        if (isnan(v[i]))
+            swap(v, i, nans++);
+    return nans;
+}
+
+/* values are moved about. */
 static double
 quantile(double q, double *values, size_t n)
 {
@@ -28,9 +86,12 @@ quantile(double q, double *values, size_t n)
         return -INFINITY;
     if (q > 1)
         return INFINITY;
-    qsort(values, n, sizeof(*values), ascending);
     double rank = q * (double)(n - 1), whole = floor(rank), weight = rank - whole;
-    size_t lower = (size_t)whole, upper = MIN(n - 1, lower + 1);
+    size_t lower = (size_t)whole, upper = MIN(n - 1, lower + 1), nans = nans_first(values, n);
+    if (lower >= nans)
+        select_nth(values + nans, n - nans, lower - nans);
+    if (upper >= nans && upper != lower)
+        select_nth(values + upper, n - upper, 0);
     return values[lower] * (1 - weight) + values[upper] * weight;
 }
 
