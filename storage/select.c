@@ -109,11 +109,12 @@ view_block(struct view *view, struct view_selection *s, const struct selection_s
 }
 
 static void
-view_add(struct view_selection *s, struct labels labels, struct view_series series)
+view_add(struct view_selection *s, struct labels labels, struct view_series series, uint64_t order)
 {
     size_t at = s->out.n++;
     s->series[at] = series;
-    ((struct selected *)s->out.v)[at] = (struct selected){.labels = labels, .handle = at};
+    ((struct selected *)s->out.v)[at] = (struct selected){
+        .labels = labels, .handle = at, .order = order};
 }
 
 static void
@@ -150,7 +151,7 @@ view_merge(struct view *view, struct view_selection *s, struct view_input *in, s
                 out.parts[out.parts_n++] =
                     (struct view_part){.block = from->block, .series = &from->series[at]};
         }
-        view_add(s, labels, out);
+        view_add(s, labels, out, s->out.n);
         for (size_t g = 0; g < k; g++) {
             struct view_input *from = &in[group[g]];
             if (from->at < from->n)
@@ -186,7 +187,8 @@ view_fill(struct view *view, struct view_selection *s, const struct selection_sp
     }
     view_room(view, s, s->head_n);
     for (size_t i = 0; i < s->head_n; i++)
-        view_add(s, head[i].labels, (struct view_series){.head = (struct head_series *)head[i].head});
+        view_add(s, head[i].labels, (struct view_series){.head = (struct head_series *)head[i].head},
+                 head[i].head->id);
     return true;
 }
 

@@ -31,6 +31,8 @@ struct selection_spec {
 struct selected {
     struct labels labels;
     uint64_t handle;         /* opaque */
+    uint64_t order;          /* ascending in the order in which Prometheus lists series: that
+                              * of their creation where all are in the head, else of labels */
 };
 struct selection {
     const struct selected *v; /* sorted by labels, no set twice */

@@ -158,6 +158,35 @@ put_series(struct api *a, const struct view *v, size_t sets, size_t limit)
     json_close_array(&a->json);
 }
 
+static int
+compare_order(const void *a, const void *b)
+{
+    const struct selected *x = a, *y = b;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+/* One selection alone comes as the storage has it. */
+static void
+put_selection(struct api *a, struct selection s, size_t limit)
+{
+    struct selected *v = ARENA_ARRAY(a->arena, struct selected, s.n + 1);
+
+    if (s.n) {
+        memcpy(v, s.v, s.n * sizeof *v);
+        qsort(v, s.n, sizeof *v, compare_order);
+    }
+    if (limit > 0 && s.n > limit) {
+        s.n = limit;
+        api_warn(a, "results truncated due to limit");
+    }
+    json_open_array(&a->json);
+    for (size_t i = 0; i < s.n; i++) {
+        json_raw(&a->json);
+        encode_labels(a->json.out, v[i].labels);
+    }
+    json_close_array(&a->json);
+}
+
 bool
 api_series(struct api *a, struct err *e)
 {
@@ -182,7 +211,9 @@ api_series(struct api *a, struct err *e)
                                            instant_ms(l.end)};
     struct view *v = NULL;
     bool ok = view_open(&v, a->w->layers.db, specs, l.sets_n, 0, e);
-    if (ok)
+    if (ok && l.sets_n == 1)
+        put_selection(a, view_selection(v, 0), l.limit);
+    else if (ok)
         put_series(a, v, l.sets_n, l.limit);
     view_close(&v);
     api_match_free(l.sets, l.sets_n);
