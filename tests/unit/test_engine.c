@@ -116,7 +116,7 @@ slow_start(struct slow *s, struct engine *en, const char *text)
     struct err e;
     *s = (struct slow){.en = en};
     s->r = (struct query_request){.text = str_of(text), .range = true, .start = T0,
-                                  .end = T0 + (int64_t)SAMPLES * 15000, .step = 5500};
+                                  .end = T0 + (int64_t)SAMPLES * 15000, .step = 500};
     s->r.cancel = NULL;
     ck_assert(thread_start(&s->t, "slow", slow_main, s, &e));
 }
@@ -191,7 +191,7 @@ START_TEST(test_cancel_flag_and_timeout)
     struct engine_opts o = options();
     struct engine *en = engine_of(&o);
     struct query_request r = {.text = str_of(slow_queries[0]), .range = true, .start = T0,
-                              .end = T0 + (int64_t)SAMPLES * 15000, .step = 5500};
+                              .end = T0 + (int64_t)SAMPLES * 15000, .step = 500};
     r.timeout_ms = 50;
     int64_t start = clock_mono_ns();
     fails(en, &r, ERR_TIMEOUT, "query timed out in expression evaluation");
