@@ -60,7 +60,7 @@ resolve_word(str s, bool v2, struct value *out)
     if (one_of(s, "-.inf -.Inf -.INF"))
         return true;
     out->kind = KIND_MERGE;
-    return str_eq(s, STRL("<<"));
+    return !v2 && str_eq(s, STRL("<<")); /* yaml.v2 knows it as a key only */
 }
 
 static int

@@ -1,6 +1,7 @@
 libserver_a_SOURCES += server/config/flags.c server/config/schema.c server/config/schema_types.c
 libserver_a_SOURCES += server/config/schema_lists.c server/config/schema_any.c server/config/schema_http.c
 libserver_a_SOURCES += server/config/schema_relabel.c server/config/schema_sd.c server/config/schema_sd_kubernetes.c
+libserver_a_SOURCES += server/config/schema_k8s_selector.c
 libserver_a_SOURCES += server/config/schema_discovery.c server/config/schema_scrape.c server/config/schema_remote.c
 libserver_a_SOURCES += server/config/schema_server.c server/config/schema_alerting.c server/config/schema_notify.c
 libserver_a_SOURCES += server/config/schema_notify_check.c server/config/schema_time_interval.c server/config/schema_receiver_page.c

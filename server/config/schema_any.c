@@ -24,6 +24,27 @@ read_scalar(const struct yaml_node *n, struct arena *a, struct config_any *to)
     return true;
 }
 
+static bool
+has_key(const struct config_any *map, str key)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (str_eq(map->keys[i], key))
+            return true;
+    return false;
+}
+
+static void
+insert_item(struct config_any *map, str key, const struct config_any *item)
+{
+    size_t at = map->n++;
+    for (; at > 0 && str_cmp(map->keys[at - 1], key) > 0; at--) {
+        map->keys[at] = map->keys[at - 1];
+        map->items[at] = map->items[at - 1];
+    }
+    map->keys[at] = key;
+    map->items[at] = *item;
+}
+
 /* A key may be any scalar; what it is called is its text. */
 static bool
 read_any_map(struct schema_reader *r, const struct yaml_node *n, struct config_any *to)
@@ -36,21 +57,13 @@ read_any_map(struct schema_reader *r, const struct yaml_node *n, struct config_a
         struct config_any item = {0};
         if (!schema_read_text(r, n->key[i], "string", &key))
             continue;
-        if (yaml_repeats(n, i)) {
-            schema_repeated(r, n->item[i], config_quoted(r->a, key));
-            continue;
-        }
         schema_enter(r, key, 0);
-        if (read_any_value(r, n->item[i], &item)) {
-            size_t at = to->n++;
-            for (; at > 0 && str_cmp(to->keys[at - 1], key) > 0; at--) {
-                to->keys[at] = to->keys[at - 1];
-                to->items[at] = to->items[at - 1];
-            }
-            to->keys[at] = key;
-            to->items[at] = item;
-        }
+        bool good = read_any_value(r, n->item[i], &item);
         schema_leave(r);
+        if (good && yaml_repeats(n, i) && has_key(to, key))
+            schema_repeated(r, n->item[i], config_quoted(r->a, key));
+        else if (good)
+            insert_item(to, key, &item);
     }
     return !r->failed;
 }

@@ -22,5 +22,5 @@ void config_discovery_set_dir(struct config_discovery *d, struct arena *a, str d
 void config_discovery_identify(struct config_discovery *d, struct arena *a);
 
 /* A label selector as Kubernetes' API takes it: "a=b,c in (d,e),!f". */
-bool config_k8s_check_selector(str s, struct err *e) MUST_USE;
+bool config_k8s_check_selector(struct arena *a, str text, struct err *e) MUST_USE;
 bool config_k8s_check_field_selector(str s, struct err *e) MUST_USE;

@@ -227,15 +227,15 @@ read_headers(struct schema_reader *r, const struct yaml_node *n, const struct sc
         struct config_header one = {0};
         if (!schema_read_text(r, n->key[i], "string", &one.name))
             continue;
-        if (yaml_repeats(n, i)) {
-            schema_repeated(r, n->item[i], config_quoted(r->a, one.name));
-            continue;
-        }
         str name = one.name;
         schema_enter(r, name, 0);
         if (!yaml_is_null(n->item[i]))
             (void)schema_read_block(r, n->item[i], &schema_header, &one);
         schema_leave(r);
+        if (yaml_repeats(n, i)) {
+            schema_repeated(r, n->item[i], config_quoted(r->a, name));
+            continue;
+        }
         size_t at = h->list.n++;
         for (; at > 0 && str_cmp(h->list.v[at - 1].name, name) > 0; at--)
             h->list.v[at] = h->list.v[at - 1];

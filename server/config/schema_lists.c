@@ -249,16 +249,13 @@ key_cmp(str a, str b)
     return x < y ? -1 : 1;
 }
 
-/* Pair i's key; false, noted, if it is no string or was there before. */
 static bool
-read_key(struct schema_reader *r, const struct yaml_node *n, size_t i, str *key)
+map_has(const struct config_map *m, str key)
 {
-    if (!schema_read_text(r, n->key[i], "string", key))
-        return false;
-    if (yaml_repeats(n, i)) {
-        return schema_repeated(r, n->item[i], config_quoted(r->a, *key));
-    }
-    return true;
+    for (size_t i = 0; i < m->n; i++)
+        if (str_eq(m->v[i].key, key))
+            return true;
+    return false;
 }
 
 static void
@@ -270,21 +267,26 @@ insert_pair(struct config_map *m, str key, str value)
     m->v[at] = (struct config_pair){key, value};
 }
 
+/* A repeated key is noted after its value was read, and only if that was good. */
 static bool
 read_map(struct schema_reader *r, const struct yaml_node *n, const struct schema_field *f, void *out)
 {
     struct config_map *to = out;
+    const char *item_go = strcmp(go_name(f), "model.LabelSet") == 0 ? "model.LabelValue" : "string";
     if (n->type != YAML_MAP)
         return schema_bad_type(r, n, go_name(f));
     *to = (struct config_map){.v = ARENA_ZARRAY(r->a, struct config_pair, n->n), .set = true};
     for (size_t i = 0; i < n->n && !r->failed; i++) {
         str key, value;
-        if (!read_key(r, n, i, &key))
+        if (!schema_read_text(r, n->key[i], "string", &key))
             continue;
         schema_enter(r, key, 0);
-        if (schema_read_text(r, n->item[i], "string", &value))
-            insert_pair(to, key, value);
+        bool good = schema_read_text(r, n->item[i], item_go, &value);
         schema_leave(r);
+        if (good && yaml_repeats(n, i) && map_has(to, key))
+            schema_repeated(r, n->item[i], config_quoted(r->a, key));
+        else if (good)
+            insert_pair(to, key, value);
     }
     return !r->failed;
 }
@@ -305,6 +307,24 @@ const struct schema_type schema_map = {
     "map[string]string", sizeof(struct config_map), read_map, print_map, list_empty, NULL};
 
 static bool
+multimap_has(const struct config_multimap *m, str key)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (str_eq(m->v[i].key, key))
+            return true;
+    return false;
+}
+
+static void
+insert_multi(struct config_multimap *m, struct config_multi one)
+{
+    size_t at = m->n++;
+    for (; at > 0 && key_cmp(m->v[at - 1].key, one.key) > 0; at--)
+        m->v[at] = m->v[at - 1];
+    m->v[at] = one;
+}
+
+static bool
 read_multimap(struct schema_reader *r, const struct yaml_node *n, const struct schema_field *f,
               void *out)
 {
@@ -316,16 +336,15 @@ read_multimap(struct schema_reader *r, const struct yaml_node *n, const struct s
     *to = (struct config_multimap){.v = ARENA_ZARRAY(r->a, struct config_multi, n->n), .set = true};
     for (size_t i = 0; i < n->n && !r->failed; i++) {
         struct config_multi m = {0};
-        if (!read_key(r, n, i, &m.key))
+        if (!schema_read_text(r, n->key[i], "string", &m.key))
             continue;
         schema_enter(r, m.key, 0);
-        if (schema_read_value(r, n->item[i], &item, &m.values)) {
-            size_t at = to->n++;
-            for (; at > 0 && key_cmp(to->v[at - 1].key, m.key) > 0; at--)
-                to->v[at] = to->v[at - 1];
-            to->v[at] = m;
-        }
+        bool good = schema_read_value(r, n->item[i], &item, &m.values);
         schema_leave(r);
+        if (good && yaml_repeats(n, i) && multimap_has(to, m.key))
+            schema_repeated(r, n->item[i], config_quoted(r->a, m.key));
+        else if (good)
+            insert_multi(to, m);
     }
     return !r->failed;
 }

@@ -1,4 +1,4 @@
-/* kubernetes_sd_configs: keys, checks, and the grammar of selectors. */
+/* kubernetes_sd_configs: keys and checks. */
 #include "server/config/schema_discovery.h"
 #include "server/config/schema_http.h"
 
@@ -140,7 +140,8 @@ check_selectors(struct schema_reader *r, const struct yaml_node *n,
                 return schema_fail(r, n, "duplicated selector role: %.*s", STR_ARG(s->role));
         if (!check_selector_role(r, n, c->role, s->role))
             return false;
-        if (!config_k8s_check_field_selector(s->field, &e) || !config_k8s_check_selector(s->label, &e))
+        if (!config_k8s_check_field_selector(s->field, &e) ||
+            !config_k8s_check_selector(r->a, s->label, &e))
             return schema_fail_err(r, n, &e);
     }
     return true;
@@ -210,145 +211,3 @@ const struct schema schema_sd_kubernetes = {
     .defaults = &kubernetes_default,
     .check = check_kubernetes,
 };
-
-/* fields := [ term { "," term } ]   term := key ("=" | "==" | "!=") value
- * A backslash keeps the next character. */
-bool
-config_k8s_check_field_selector(str s, struct err *e)
-{
-    size_t from = 0;
-    for (size_t i = 0; i <= s.n; i++) {
-        if (i < s.n && s.p[i] == '\\') {
-            i++;
-            continue;
-        }
-        if (i < s.n && s.p[i] != ',')
-            continue;
-        str term = STR(s.p + from, MIN(i, s.n) - from);
-        from = i + 1;
-        if (term.n > 0 && str_find_char(term, '=', 0) < 0)
-            return err_set(e, ERR_CONFIG, "invalid selector: '%.*s'; can't understand '%.*s'",
-                           STR_ARG(s), STR_ARG(term));
-    }
-    return true;
-}
-
-/* Label selectors: a scanner and a reader of requirements. */
-struct scan {
-    str rest;
-    str token; /* empty at the end */
-};
-
-static bool
-is_special(char c)
-{
-    return c != '\0' && strchr("=!(),<>", c) != NULL;
-}
-
-static bool
-is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void
-next_token(struct scan *s)
-{
-    while (s->rest.n > 0 && is_space(s->rest.p[0]))
-        s->rest = str_from(s->rest, 1);
-    size_t n = 0;
-    if (s->rest.n > 0 && is_special(s->rest.p[0])) {
-        n = 1;
-        char c = s->rest.p[0];
-        if ((c == '=' || c == '!') && s->rest.n > 1 && s->rest.p[1] == '=')
-            n = 2;
-    } else {
-        while (n < s->rest.n && !is_special(s->rest.p[n]) && !is_space(s->rest.p[n]))
-            n++;
-    }
-    s->token = STR(s->rest.p, n);
-    s->rest = str_from(s->rest, n);
-}
-
-static bool
-token_is(const struct scan *s, const char *text)
-{
-    return str_eq(s->token, str_of(text));
-}
-
-static bool
-token_is_word(const struct scan *s)
-{
-    return s->token.n > 0 && !is_special(s->token.p[0]);
-}
-
-static bool
-expected(const struct scan *s, const char *what, struct err *e)
-{
-    return err_set(e, ERR_CONFIG, "unable to parse requirement: found '%.*s', expected: %s",
-                   STR_ARG(s->token), what);
-}
-
-/* "(" [ word { "," word } ] ")" */
-static bool
-read_values(struct scan *s, struct err *e)
-{
-    if (!token_is(s, "("))
-        return err_set(e, ERR_CONFIG, "unable to parse requirement: found '%.*s' expected: '('",
-                       STR_ARG(s->token));
-    do {
-        next_token(s);
-        if (token_is_word(s))
-            next_token(s);
-    } while (token_is(s, ","));
-    if (!token_is(s, ")"))
-        return expected(s, "',', or ')'", e);
-    next_token(s);
-    return true;
-}
-
-/* [ "!" ] key [ ("=" | "==" | "!=" | "<" | ">") value | ("in" | "notin") values ] */
-static bool
-read_requirement(struct scan *s, struct err *e)
-{
-    bool absent = token_is(s, "!");
-    if (absent)
-        next_token(s);
-    if (!token_is_word(s))
-        return expected(s, absent ? "identifier" : "!, identifier, or 'end of string'", e);
-    next_token(s);
-    if (absent || s->token.n == 0 || token_is(s, ","))
-        return true;
-    if (token_is(s, "in") || token_is(s, "notin")) {
-        next_token(s);
-        return read_values(s, e);
-    }
-    if (!token_is(s, "=") && !token_is(s, "==") && !token_is(s, "!=") && !token_is(s, "<") &&
-        !token_is(s, ">"))
-        return expected(s, "in, notin, =, ==, !=, gt, lt", e);
-    next_token(s);
-    if (token_is_word(s))
-        next_token(s);
-    else if (s->token.n > 0 && !token_is(s, ","))
-        return expected(s, "identifier", e);
-    return true;
-}
-
-bool
-config_k8s_check_selector(str text, struct err *e)
-{
-    struct scan s = {.rest = text};
-    next_token(&s);
-    while (s.token.n > 0) {
-        if (!read_requirement(&s, e))
-            return false;
-        if (s.token.n == 0)
-            break;
-        if (!token_is(&s, ","))
-            return expected(&s, "',' or 'end of string'", e);
-        next_token(&s);
-        if (s.token.n == 0)
-            return expected(&s, "identifier after ','", e);
-    }
-    return true;
-}
