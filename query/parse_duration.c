@@ -90,17 +90,19 @@ parse_duration_call(struct parser *p)
     return e;
 }
 
-/* paren_duration_expr: "(" duration_expr ")"; around a literal or twice it leaves no trace. */
+/* paren_duration_expr: "(" duration_expr ")"; twice it leaves no trace, and around a
+ * literal it makes an expression of it, evaluated as the query runs. */
 static struct expr *
 parse_duration_paren(struct parser *p)
 {
     parse_take(p);
     struct expr *e = parse_duration(p, 1);
     parse_expect(p, TOK_RIGHT_PAREN);
-    if (p->failed || is_literal(e) || e->u.duration.op == DUR_PAREN)
+    if (p->failed || (!is_literal(e) && e->u.duration.op == DUR_PAREN))
         return e;
-    struct expr *paren = duration_node(p, DUR_PAREN, NULL, e, e->start);
-    return paren;
+    if (is_literal(e))
+        e = duration_node(p, DUR_POS, NULL, e, e->start);
+    return duration_node(p, DUR_PAREN, NULL, e, e->start);
 }
 
 static struct expr *
@@ -220,9 +222,9 @@ finish_matrix(struct parser *p, struct expr *selector, const struct token *open)
 {
     if (selector->type != EXPR_SELECTOR)
         parse_fail(p, open->start, "ranges only allowed for vector selectors");
-    else if (selector->u.selector.offset_ns != 0)
+    else if (selector->u.selector.offset_ns != 0 || selector->u.selector.offset_expr)
         parse_fail(p, open->start, "no offset modifiers allowed before range");
-    else if (selector->u.selector.at == AT_TIME)
+    else if (selector->u.selector.at != AT_NONE)
         parse_fail(p, open->start, "no @ modifiers allowed before range");
     struct expr *e = parse_node(p, EXPR_MATRIX, VALUE_MATRIX, selector->start);
     e->u.matrix.selector = selector;
