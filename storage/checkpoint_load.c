@@ -26,8 +26,10 @@ struct loader {
 static bool
 load_exactly(struct loader *l, char *to, size_t n, struct err *e)
 {
-    size_t got;
-    if (n > l->size - l->at || !io_pread(l->file, to, n, l->at, &got, e) || got != n)
+    size_t got = 0;
+    if (n <= l->size - l->at && !io_pread(l->file, to, n, l->at, &got, e))
+        return false;
+    if (got != n)
         return err_set(e, ERR_CORRUPT, "%s: ends early", l->file->path);
     l->at += n;
     return true;
@@ -251,8 +253,8 @@ load_exemplars(struct loader *l, struct dec *d)
     }
 }
 
-static void
-load_state(struct loader *l, struct dec *d)
+static bool
+load_state(struct loader *l, struct dec *d, struct err *e)
 {
     struct head *h = &l->db->head;
     l->out->seq = dec_u64_le(d);
@@ -269,12 +271,13 @@ load_state(struct loader *l, struct dec *d)
     uint32_t first = dec_u32_le(d), end = dec_u32_le(d);
     if (d->bad || first == 0 || first > end || dec_left(d) != (end - first) * 8ull) {
         d->bad = true;
-        return;
+        return true;
     }
     h->series.next_id = MAX(h->series.next_id, next_id);
-    head_file_resume(h->file, first, end);
+    bool ok = head_file_resume(h->file, first, end, e);
     for (uint32_t i = first; i < end; i++)
         head_file_set_page_maxt(h->file, i, (int64_t)dec_u64_le(d));
+    return ok;
 }
 
 static bool
@@ -299,7 +302,8 @@ load_kind(struct loader *l, uint8_t kind, struct err *e)
         load_exemplars(l, &d);
         break;
     case CHECKPOINT_STATE:
-        load_state(l, &d);
+        if (!load_state(l, &d, e))
+            return false;
         break;
     case CHECKPOINT_SIZES:
         load_sizes(l, &d);

@@ -205,7 +205,7 @@ tsdb_compact(struct tsdb *db, struct err *e)
 static void
 watch_memory(struct tsdb *db)
 {
-    uint64_t limit = db->opts.memory_limit_bytes;
+    uint64_t limit = tsdb_opts_now(db).memory_limit_bytes;
     bool full = limit && mem_resident_bytes() > limit / 10 * 9;
     if (atomic_exchange(&db->memory_full, full) != full) {
         if (full)

@@ -43,7 +43,7 @@ struct tsdb {
     struct wal *wal; /* NULL: memory only or read-only */
     struct exemplar_ring *exemplars;
     struct thread *compactor;
-    /* under the gate */
+    /* under the gate; series_max also under the index lock */
     struct tsdb_opts opts;
     struct head head;
     struct block_list *blocks;
@@ -71,6 +71,9 @@ void block_list_unref(struct block_list **l);
 /* The list of the moment, with a reference. */
 struct block_list *tsdb_block_list(struct tsdb *db);
 
+/* The options of the moment; retention and limits may be reconfigured. */
+struct tsdb_opts tsdb_opts_now(struct tsdb *db);
+
 /* A fresh head in place of one that recovery could not fill. */
 bool tsdb_head_renew(struct tsdb *db, struct err *e) MUST_USE;
 /* Whether a batch may be committed now. */
@@ -86,6 +89,10 @@ bool blocks_reload_and_close(struct tsdb *db, int64_t min_valid, struct err *e) 
 int64_t blocks_end(const struct block_list *l);
 /* Removes folders that a crash left half-made. */
 void blocks_clean_folder(struct tsdb *db);
+
+/* tsdb_metrics.c */
+void tsdb_metrics_start(struct tsdb *db);
+void tsdb_metrics_stop(struct tsdb *db);
 
 /* compactor.c */
 void compactor_run(void *db);

@@ -289,6 +289,7 @@ head_put_histogram(struct head *h, uint32_t slot, int64_t st, int64_t t, const s
     }
     s->x.t = t;
     s->x.value = f64_bits(hist->sum);
+    h->histogram_samples++;
     head_stored(h, s, t, histogram_is_stale(hist));
 }
 

@@ -53,7 +53,7 @@ struct head {
     int64_t batch_maxt;
     uint64_t chunks;               /* open and sealed */
     uint64_t chunks_created, chunks_removed;
-    uint64_t samples, late_samples; /* stored since start */
+    uint64_t samples, late_samples, histogram_samples; /* stored since start */
     uint64_t stale_series;
 };
 

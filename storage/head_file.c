@@ -516,26 +516,26 @@ head_file_purge(struct head_file *f)
     mutex_unlock(&f->io);
 }
 
-/* Maps one existing file; a file that is short or unreadable yields no segment. */
-static void
-head_file_resume_file(struct head_file *f, uint32_t number)
+/* Maps one existing file; a file that is missing or short yields no segment. */
+static bool
+head_file_resume_file(struct head_file *f, uint32_t number, struct err *e)
 {
-    struct err e = ERR_INIT;
     struct segment *s = MEM_NEW(struct segment);
     atomic_init(&s->refs, 1);
     s->number = number;
     char *path = head_file_path(f, number);
-    bool ok = io_open(&s->file, path, f->read_only ? IO_READ : IO_WRITE_EXISTING, &e) &&
-              io_map_open(&s->map, path, &e);
-    if (ok && s->map.n < FILE_BYTES)
-        ok = err_set(&e, ERR_CORRUPT, "%s: shorter than it was made", path);
-    mem_free(path);
-    if (!ok) {
-        LOG_ERROR("Head chunk file is lost", KV_ERR(&e));
+    bool there = io_exists(path);
+    bool ok = !there || (io_open(&s->file, path, f->read_only ? IO_READ : IO_WRITE_EXISTING, e) &&
+                         io_map_open(&s->map, path, e));
+    if (ok && s->map.n == FILE_BYTES) {
+        head_file_add_segment(f, s);
+    } else {
+        if (ok)
+            LOG_ERROR("Head chunk file is lost", KV("file", path));
         segment_unref(s);
-        return;
     }
-    head_file_add_segment(f, s);
+    mem_free(path);
+    return ok;
 }
 
 /* Removes files outside the pages that count: they are from after the checkpoint or from
@@ -581,21 +581,21 @@ head_file_resume_page(struct head_file *f, uint32_t number)
     }
 }
 
-void
-head_file_resume(struct head_file *f, uint32_t first, uint32_t end)
+bool
+head_file_resume(struct head_file *f, uint32_t first, uint32_t end, struct err *e)
 {
     CHECK(f->map->n == 0 && f->next == 1 && first >= 1 && first <= end);
     f->next = end;
     if (f->dir == NULL)
-        return;
+        return true;
     bool any = first < end;
     if (!f->read_only)
         head_file_remove_others(f, any ? page_file(first) : 1, any ? page_file(end - 1) : 0);
-    if (!any)
-        return;
-    for (uint32_t k = page_file(first); k <= page_file(end - 1); k++)
-        head_file_resume_file(f, k);
+    bool ok = true;
+    for (uint32_t k = page_file(first); any && ok && k <= page_file(end - 1); k++)
+        ok = head_file_resume_file(f, k, e);
     head_file_remap(f, first, end);
     for (uint32_t i = first; i < end; i++)
         head_file_resume_page(f, i);
+    return ok;
 }

@@ -99,5 +99,5 @@ int64_t head_file_page_maxt(struct head_file *f, uint32_t page);
 void head_file_set_page_maxt(struct head_file *f, uint32_t page, int64_t maxt);
 /* On a fresh object: pages first…end-1 of existing files hold chunks and are mapped, other
  * files are removed, new chunks go to pages from `end` on.  Files that are missing or
- * short leave their pages out (HEAD_MAP_GONE). */
-void head_file_resume(struct head_file *f, uint32_t first, uint32_t end);
+ * short leave their pages out (HEAD_MAP_GONE); one that the disk does not give is ERR_IO. */
+bool head_file_resume(struct head_file *f, uint32_t first, uint32_t end, struct err *e) MUST_USE;

@@ -50,3 +50,4 @@ libstorage_a_SOURCES += storage/head_block.c
 libstorage_a_SOURCES += storage/head_collect.c
 libstorage_a_SOURCES += storage/compactor.c
 libstorage_a_SOURCES += storage/delete.c
+libstorage_a_SOURCES += storage/tsdb_metrics.c

@@ -194,21 +194,32 @@ struct segment_file {
 };
 
 static void
-replay_segment(struct recovery *r, const struct segment_file *f, const struct checkpoint_info *from)
+note_segment(struct recovered *out, const struct segment_file *f, uint64_t last_seq)
+{
+    out->segments = mem_realloc(out->segments, (out->segments_n + 1) * sizeof(*out->segments));
+    out->segments[out->segments_n++] =
+        (struct recover_segment){.number = f->number, .last_seq = last_seq, .bytes = f->size};
+}
+
+static bool
+replay_segment(struct recovery *r, const struct segment_file *f, const struct checkpoint_info *from,
+               struct err *e)
 {
     struct wal_reader reader;
     struct wal_record rec;
-    struct err e;
+    enum wal_read got;
     uint64_t last_seq = 0;
-    if (!wal_reader_open(&reader, f->path, &e)) {
-        LOG_ERROR("WAL segment cannot be read", KV_ERR(&e));
+    if (!wal_reader_open(&reader, f->path, e)) {
+        if (e->kind != ERR_CORRUPT)
+            return false;
+        LOG_ERROR("WAL segment is damaged", KV_ERR(e));
         r->out->damaged_ranges++;
-        return;
+        return true;
     }
     if (from->place.segment == f->number)
         (void)wal_reader_seek(&reader, from->place.at, from->place.seq);
     buf_clear(&r->plain);
-    for (enum wal_read got; (got = wal_reader_next(&reader, &rec)) != WAL_READ_END;) {
+    while ((got = wal_reader_next(&reader, &rec)) < WAL_READ_END) {
         if (got == WAL_READ_RECORD) {
             apply_record(r, &rec);
             last_seq = MAX(last_seq, rec.seq);
@@ -220,11 +231,10 @@ replay_segment(struct recovery *r, const struct segment_file *f, const struct ch
         METRIC_INC(TSDB_WAL_CORRUPTIONS_TOTAL);
         quarantine_range(r, &reader);
     }
+    *e = reader.why;
     wal_reader_close(&reader);
-    struct recovered *out = r->out;
-    out->segments = mem_realloc(out->segments, (out->segments_n + 1) * sizeof(*out->segments));
-    out->segments[out->segments_n++] =
-        (struct recover_segment){.number = f->number, .last_seq = last_seq, .bytes = f->size};
+    note_segment(r->out, f, last_seq);
+    return got != WAL_READ_FAILED;
 }
 
 /* The segments there are, ascending, with their first numbers. */
@@ -236,8 +246,9 @@ list_segments(const char *dir, struct segment_file **out, size_t *n, struct err 
     *n = 0;
     if (!io_list(dir, &list, &entries, e))
         return false;
+    bool ok = true;
     *out = MEM_ARRAY(struct segment_file, entries + 1);
-    for (size_t i = 0; i < entries; i++) {
+    for (size_t i = 0; i < entries && ok; i++) {
         uint64_t number;
         struct wal_reader reader;
         if (strlen(list[i].name) != 8 || !num_parse_u64(str_of(list[i].name), &number))
@@ -248,10 +259,12 @@ list_segments(const char *dir, struct segment_file **out, size_t *n, struct err 
         if (wal_reader_open(&reader, f->path, e)) {
             f->first_seq = reader.first_seq;
             wal_reader_close(&reader);
+        } else if (e->kind != ERR_CORRUPT) {
+            ok = false;
         }
     }
     io_list_free(&list, entries);
-    return true;
+    return ok;
 }
 
 /* A segment holds nothing new if the next one starts at or below the first number wanted. */
@@ -266,8 +279,7 @@ replay_log(struct recovery *r, const char *dir, const struct checkpoint_info *fr
 {
     struct segment_file *files = NULL;
     size_t n = 0;
-    if (!list_segments(dir, &files, &n, e))
-        return false;
+    bool ok = list_segments(dir, &files, &n, e);
     /* Without a checkpoint the log may start anywhere: what is before it was let go. */
     uint64_t start = from->seq;
     for (size_t i = 0; i < n && start == 0; i++)
@@ -275,23 +287,17 @@ replay_log(struct recovery *r, const char *dir, const struct checkpoint_info *fr
             start = files[i].first_seq;
     start = MAX(start, 1u);
     r->applied = start - 1;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && ok; i++) {
         r->out->next_segment = files[i].number + 1;
-        if (segment_is_old(files, i, n, start)) {
-            struct recovered *out = r->out;
-            out->segments =
-                mem_realloc(out->segments, (out->segments_n + 1) * sizeof(*out->segments));
-            out->segments[out->segments_n++] = (struct recover_segment){
-                .number = files[i].number, .last_seq = files[i + 1].first_seq - 1,
-                .bytes = files[i].size};
-        } else {
-            replay_segment(r, &files[i], from);
-        }
+        if (segment_is_old(files, i, n, start))
+            note_segment(r->out, &files[i], files[i + 1].first_seq - 1);
+        else
+            ok = replay_segment(r, &files[i], from, e);
     }
     for (size_t i = 0; i < n; i++)
         mem_free(files[i].path);
     mem_free(files);
-    return true;
+    return ok;
 }
 
 static void
@@ -319,23 +325,21 @@ load_newest_checkpoint(struct recovery *r, struct checkpoint_info *info, struct 
     *info = (struct checkpoint_info){0};
     for (size_t i = n; i-- > 0 && ok && !loaded;) {
         char *path = checkpoint_path(db->head_dir, seqs[i]);
-        struct err why;
-        loaded = checkpoint_load(db, path, info, &why);
-        if (!loaded) {
-            LOG_ERROR("Checkpoint cannot be used, taking the one before", KV_ERR(&why));
+        loaded = checkpoint_load(db, path, info, e);
+        if (!loaded && e->kind != ERR_CORRUPT) {
+            ok = false;
+        } else if (!loaded) {
+            LOG_ERROR("Checkpoint is damaged, taking the one before", KV_ERR(e));
             METRIC_INC(TSDB_WAL_CORRUPTIONS_TOTAL);
             r->out->damaged_ranges++;
-            if (why.kind == ERR_CORRUPT)
-                quarantine_file(db, path);
+            quarantine_file(db, path);
             *info = (struct checkpoint_info){0};
             ok = tsdb_head_renew(db, e);
         }
         mem_free(path);
     }
     mem_free(seqs);
-    if (!loaded && ok)
-        head_file_resume(db->head.file, 1, 1);
-    return ok;
+    return ok && (loaded || head_file_resume(db->head.file, 1, 1, e));
 }
 
 bool

@@ -10,7 +10,8 @@
  *      copied to quarantine, the numbers logged and counted; everything after is kept.
  *
  * It never refuses for damage and writes nothing but quarantined copies, so it can be
- * interrupted and run again.  The last segment is not continued: the log starts a new one.
+ * interrupted and run again.  What the disk does not give (EIO) is not damage: then it fails
+ * and names the file, because going on would let go of data that may be back the next time.  The last segment is not continued: the log starts a new one.
  *
  * The log may name a series that the head knows under an older id (it was collected and
  * came back); such ids are kept aside as aliases while replaying.
@@ -31,6 +32,6 @@ struct recovered {
     uint64_t replayed_records, lost_records, damaged_ranges;
     uint64_t replayed_bytes;
 };
-/* db->head is fresh.  Fails only if the folder cannot be read at all. */
+/* db->head is fresh.  ERR_IO or ERR_NO_SPACE only. */
 bool recover_run(struct tsdb *db, struct recovered *out, struct err *e) MUST_USE;
 void recovered_fini(struct recovered *r);

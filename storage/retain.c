@@ -31,13 +31,13 @@ head_bytes(struct tsdb *db)
 }
 
 static uint64_t
-size_limit(struct tsdb *db)
+size_limit(struct tsdb *db, const struct tsdb_opts *o)
 {
     uint64_t free_bytes, total;
     struct err e;
-    if (db->opts.retention_percent > 0 && io_free_space(db->dir, &free_bytes, &total, &e))
-        return (uint64_t)((double)total * db->opts.retention_percent / 100);
-    return db->opts.retention_bytes;
+    if (o->retention_percent > 0 && io_free_space(db->dir, &free_bytes, &total, &e))
+        return (uint64_t)((double)total * o->retention_percent / 100);
+    return o->retention_bytes;
 }
 
 void
@@ -49,8 +49,9 @@ retain_choose(struct tsdb *db, struct block **v, size_t n, bool *drop)
         if (!drop[i])
             o[kept++] = (struct order){.block = v[i], .index = i};
     qsort(o, kept, sizeof(*o), newest_first);
-    int64_t keep_ms = db->opts.retention_ms;
-    uint64_t limit = size_limit(db), used = head_bytes(db);
+    struct tsdb_opts opts = tsdb_opts_now(db);
+    int64_t keep_ms = opts.retention_ms;
+    uint64_t limit = size_limit(db, &opts), used = head_bytes(db);
     bool by_time = false, by_size = false;
     for (size_t i = 0; i < kept; i++) {
         int64_t age = block_meta(o[0].block)->maxt - block_meta(o[i].block)->maxt;

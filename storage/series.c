@@ -135,6 +135,7 @@ series_add(struct series_table *t, uint32_t id, uint32_t *pairs, size_t n, uint3
     posting_list_add(&t->all, id);
     t->next_id = MAX(t->next_id, id + 1);
     t->live++;
+    t->created++;
     series_publish(t, id, slot);
     return id;
 }

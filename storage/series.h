@@ -76,6 +76,7 @@ struct series_table {
     uint32_t *free_slots;
     size_t free_slots_n, free_slots_cap;
     uint32_t live;
+    uint64_t created;
     struct series_limbo {
         uint64_t stamp;
         void *memory;                   /* label array or index page */

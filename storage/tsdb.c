@@ -46,6 +46,15 @@ tsdb_head_renew(struct tsdb *db, struct err *e)
     return tsdb_head_init(db, e);
 }
 
+struct tsdb_opts
+tsdb_opts_now(struct tsdb *db)
+{
+    rwlock_read(&db->head.gate);
+    struct tsdb_opts o = db->opts;
+    rwlock_unlock(&db->head.gate);
+    return o;
+}
+
 static struct tsdb *
 tsdb_new(const struct tsdb_opts *o)
 {
@@ -116,8 +125,10 @@ tsdb_open_dir(struct tsdb *db, struct err *e)
 {
     struct recovered r = {0};
     int64_t start = clock_mono_ns();
-    if (!tsdb_claim(db, e) || !recover_run(db, &r, e))
+    if (!tsdb_claim(db, e) || !recover_run(db, &r, e)) {
+        recovered_fini(&r);
         return false;
+    }
     db->corruptions += r.damaged_ranges;
     mutex_lock(&db->maintain);
     bool ok = blocks_reload(db, e);
@@ -153,6 +164,8 @@ tsdb_open(struct tsdb **out, const struct tsdb_opts *o, struct err *e)
         tsdb_free(db);
         return false;
     }
+    if (o->dir)
+        tsdb_metrics_start(db);
     *out = db;
     return true;
 }
@@ -166,6 +179,8 @@ tsdb_close(struct tsdb **dbp)
     if (db == NULL)
         return;
     CHECK_MAGIC(db, TSDB_MAGIC);
+    if (db->dir)
+        tsdb_metrics_stop(db);
     atomic_store(&db->cancel, true);
     mutex_lock(&db->wake_mu);
     db->stop = true;
@@ -197,12 +212,14 @@ tsdb_reconfigure(struct tsdb *db, const struct tsdb_opts *o)
 {
     CHECK_MAGIC(db, TSDB_MAGIC);
     rwlock_write(&db->head.gate);
+    rwlock_write(&db->head.index);
     db->opts.retention_ms = o->retention_ms;
     db->opts.retention_bytes = o->retention_bytes;
     db->opts.retention_percent = o->retention_percent;
     db->opts.out_of_order_ms = db->head.ooo_ms = o->out_of_order_ms;
     db->opts.series_max = o->series_max;
     db->opts.memory_limit_bytes = o->memory_limit_bytes;
+    rwlock_unlock(&db->head.index);
     rwlock_unlock(&db->head.gate);
     exemplar_ring_resize(db->exemplars, o->exemplars_max);
 }

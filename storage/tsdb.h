@@ -42,7 +42,9 @@ struct tsdb_opts {
 void tsdb_opts_default(struct tsdb_opts *o);
 
 /* Opens or creates; recovers from any crash (tail cut, damage set aside and logged).
- * Fails only if the directory cannot be used at all or another process holds it. */
+ * Fails only if the directory cannot be used or another process holds it, and if a file of
+ * the head exists that the disk does not give (ERR_IO names it; going on without would let
+ * go of it).  Blocks that cannot be read are left out and tried again. */
 bool tsdb_open(struct tsdb **out, const struct tsdb_opts *o, struct err *e) MUST_USE;
 /* Stops the threads, makes all acknowledged data durable, writes the shutdown
  * checkpoint.  All appenders and views must be closed. */

@@ -156,16 +156,17 @@ wal_frames_reseal(struct buf *frames, const struct wal_segment *s)
     }
 }
 
-/* Loads the file up to `end`; false if it ends before. */
+/* Loads the file up to `end`; false if it ends before, or cannot be read (r->failed). */
 static bool
 reader_have(struct wal_reader *r, uint64_t end)
 {
     while (r->image.n < end && !r->whole) {
         size_t want = MAX((size_t)READ_STEP, (size_t)(end - r->image.n)), got = 0;
-        struct err e;
         char *to = buf_extend(&r->image, want);
-        if (!io_pread(r->file, to, want, r->image.n - want, &got, &e))
-            got = 0; /* unreadable: as if it ended here; the sequence shows what is missing */
+        if (!io_pread(r->file, to, want, r->image.n - want, &got, &r->why)) {
+            r->failed = true;
+            got = 0;
+        }
         r->image.n -= want - got;
         r->whole = got < want;
     }
@@ -179,6 +180,11 @@ wal_reader_open(struct wal_reader *r, const char *path, struct err *e)
     if (!io_open(&r->file, path, IO_READ, e))
         return false;
     bool have = reader_have(r, WAL_SEGMENT_HEADER);
+    if (r->failed) {
+        *e = r->why;
+        wal_reader_close(r);
+        return false;
+    }
     struct dec d = dec_of(STR(r->image.p, have ? WAL_SEGMENT_HEADER : 0));
     bool ok = str_eq(dec_bytes(&d, 8), STRL(SEGMENT_MAGIC));
     uint32_t format = dec_u32_le(&d);
@@ -264,10 +270,12 @@ wal_reader_next(struct wal_reader *r, struct wal_record *out)
         r->at = out->end;
         return WAL_READ_RECORD;
     }
-    if (reader_at_end(r, r->at))
-        return WAL_READ_END;
-    reader_skip_damage(r);
-    return WAL_READ_DAMAGE;
+    bool end = reader_at_end(r, r->at);
+    if (!end)
+        reader_skip_damage(r);
+    if (r->failed)
+        return WAL_READ_FAILED;
+    return end ? WAL_READ_END : WAL_READ_DAMAGE;
 }
 
 bool

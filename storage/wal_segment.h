@@ -79,17 +79,20 @@ struct wal_record {
     str payload;       /* borrowed until the next call */
     uint64_t at, end;  /* offsets in the file */
 };
-enum wal_read { WAL_READ_RECORD, WAL_READ_DAMAGE, WAL_READ_END };
+enum wal_read { WAL_READ_RECORD, WAL_READ_DAMAGE, WAL_READ_END, WAL_READ_FAILED };
 
 struct wal_reader {
     struct io_file *file; /* owned */
     struct buf image;     /* the file's bytes so far read */
     bool whole;           /* image is all of it */
+    bool failed;          /* the disk did not give it: why is in `why` */
+    struct err why;
     uint32_t number;
     uint64_t salt, first_seq, at;
     uint64_t bad_from, bad_to; /* after WAL_READ_DAMAGE */
 };
-/* ERR_CORRUPT if the segment's header is not valid, ERR_IO if it cannot be read. */
+/* ERR_CORRUPT if the segment's header is not valid, ERR_IO if it cannot be read.  What cannot
+ * be read is not damage: it may be read the next time. */
 bool wal_reader_open(struct wal_reader *r, const char *path, struct err *e) MUST_USE;
 void wal_reader_close(struct wal_reader *r);
 enum wal_read wal_reader_next(struct wal_reader *r, struct wal_record *out);

@@ -34,3 +34,6 @@ tests_unit_test_wal_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_crash
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c
 tests_unit_test_crash_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_isolation
+tests_unit_test_isolation_SOURCES = tests/unit/test_isolation.c
+tests_unit_test_isolation_LDADD = $(UNIT_LIBS)
