@@ -144,12 +144,12 @@ add_series(struct exemplar_ring *r, struct labels ls, uint32_t hash)
 static enum exemplar_verdict
 judge(const struct entry *newest, const struct exemplar *e)
 {
-    int by_labels = labels_cmp(e->labels, own_view(&newest->labels));
-    if (e->t == newest->t && f64_bits(e->value) == f64_bits(newest->value) && by_labels == 0)
+    struct labels labels = own_view(&newest->labels);
+    if (e->t == newest->t && f64_bits(e->value) == f64_bits(newest->value) && labels_eq(e->labels, labels))
         return EXEMPLAR_DUPLICATE;
     bool older = e->t != newest->t           ? e->t < newest->t
                  : e->value != newest->value ? e->value < newest->value
-                                             : by_labels < 0;
+                                             : labels_hash_stable(e->labels) < labels_hash_stable(labels);
     return older ? EXEMPLAR_OUT_OF_ORDER : EXEMPLAR_STORED;
 }
 

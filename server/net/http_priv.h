@@ -34,7 +34,8 @@ struct transfer {
     struct buf secrets;          /* key material handed to curl as blobs */
     char error[CURL_ERROR_SIZE];
     struct http_response response;
-    bool body_over;              /* cut at body_max */
+    bool body_over;              /* larger than it may be */
+    bool body_cut;               /* of an answer whose status is what counts */
     int64_t start_ms;
     /* copies of the request */
     char *method, *url, *unix_socket;

@@ -73,7 +73,10 @@ on_body(char *p, size_t size, size_t n, void *arg)
     if (t->response.body.n == 0 && t->body_hint)
         buf_reserve(&t->response.body, t->body_hint);
     if (t->response.body.n + n > max) {
+        long status = 0;
+        curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
         t->body_over = true;
+        t->body_cut = status != 200; /* the start of an error page is enough */
         return CURL_WRITEFUNC_ERROR;
     }
     buf_put(&t->response.body, STR(p, n));
@@ -455,7 +458,7 @@ transfer_finish(struct transfer *t, CURLcode rc, bool *again, struct err *e)
     long status = 0;
 
     *again = false;
-    if (rc != CURLE_OK)
+    if (rc != CURLE_OK && !t->body_cut)
         return network_error(t, rc, e);
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
     t->response.status = (int)status;

@@ -24,6 +24,7 @@ page_worker_new(const struct page_worker_opts *o)
     w->magic = PAGE_WORKER_MAGIC;
     w->batch = append_new(o->db);
     w->arena = arena_new();
+    w->kept = arena_new();
     w->families = o->families;
     w->exemplars = o->exemplars;
     return w;
@@ -40,6 +41,7 @@ page_worker_free(struct page_worker **out)
     CHECK_MAGIC(w, PAGE_WORKER_MAGIC);
     append_free(&w->batch);
     arena_free(&w->arena);
+    arena_free(&w->kept);
     cache_work_fini(&w->cache);
     mem_free(w->queued);
     w->magic = 0;
@@ -346,6 +348,8 @@ hot_line(struct pass *g, struct expo *x)
     str rest = expo_rest(x);
     if (rest.n <= n || rest.p[n] != ' ' || !cache_is(l, STR(rest.p, n)) || cache_visited(g->c, l))
         return false;
+    if (UNLIKELY(g->nhcb && nhcb_wants(g->nhcb, STR(rest.p, n))))
+        return false;
     size_t bytes = expo_plain_value(STR(rest.p + n + 1, rest.n - n - 1), &v);
     if (UNLIKELY(bytes == 0))
         return false;
@@ -415,7 +419,7 @@ parse_page(struct pass *g, const struct page *p, struct err *e)
     text_source_init(&text, g->hot, a);
     if (!g->t->nhcb)
         return read_page(g, &text.base, e);
-    g->nhcb = nhcb_source_new(&text.base, g->t->classic, a);
+    g->nhcb = nhcb_source_new(&text, g->t->classic, a, g->w->kept);
     bool ok = read_page(g, nhcb_source(g->nhcb), e);
     nhcb_source_fini(g->nhcb);
     return ok;
@@ -562,6 +566,7 @@ page_scrape(struct page_worker *w, struct target *t, const struct page *p, struc
     bool read = false;
 
     arena_clear(w->arena);
+    arena_clear(w->kept);
     cache_begin(g.c, &w->cache);
     out->ok = p->failed == NULL;
     if (p->failed) {

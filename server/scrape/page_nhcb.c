@@ -17,11 +17,22 @@
 /* More bounds than this are no histogram; sorting them in would take for ever. */
 #define BUCKETS_MAX 65536
 
+/* The exemplars of the histogram being collected, kept as Prometheus keeps them: places
+ * are used again without being cleared, so that an exemplar without a time has that of the
+ * last one in its place, and after a histogram that could not be made the next one's come
+ * behind the places that count. */
+struct places {
+    struct page_exemplar *v;
+    size_t n, cap;   /* taken, room */
+    size_t count;    /* filled, of this histogram */
+};
+
 enum nhcb_state { NHCB_START, NHCB_COLLECTING, NHCB_EMITTING };
 
 struct nhcb_source {
     struct page_source base;
-    struct page_source *inner;   /* borrowed */
+    struct text_source *inner;   /* borrowed */
+    struct arena *kept;          /* borrowed; labels of exemplars, for the whole page */
     bool keep_classic;
     enum nhcb_state state;
     /* the entry read last, and its labels if it is a sample */
@@ -38,11 +49,14 @@ struct nhcb_source {
     str name;
     uint64_t labels_hash;
     struct labels hist_labels;
-    struct page_exemplar *exemplars;
-    size_t exemplars_n;
-    size_t exemplars_used; /* slots that have held one on this page */
-    size_t exemplars_cap;
+    struct places exemplars;
 };
+
+bool
+nhcb_wants(const struct nhcb_source *s, str series)
+{
+    return s->inner->skip_created && memmem(series.p, series.n, "_created", 8) != NULL;
+}
 
 bool
 nhcb_idle(const struct nhcb_source *s)
@@ -78,31 +92,49 @@ start_collecting(struct nhcb_source *s, str name)
     s->labels_hash = hash_without_le(s->labels);
     s->hist_labels = histogram_base_labels(s->base.a, s->labels, name);
     s->state = NHCB_COLLECTING;
+    /* Prometheus' OpenMetrics parser looks for the histogram's time of creation here, and
+     * from then on takes no x_created for a series. */
+    if (s->inner->x->format == EXPO_OPENMETRICS)
+        s->inner->skip_created = true;
 }
 
 static void
 reset_collector(struct nhcb_source *s)
 {
     histogram_collector_init(&s->c, s->base.a, &s->ce);
-    s->exemplars_n = 0;
+    s->exemplars.count = 0;
 }
 
-/* The exemplars of a series become those of its histogram.  One without a time has that
- * of the last in its place that had one, on this page: so Prometheus reuses its memory. */
+static struct page_exemplar *
+next_place(struct places *p)
+{
+    if (p->n && p->count == p->n - 1)
+        return &p->v[p->n - 1]; /* taken before and not filled */
+    if (p->n == p->cap) {
+        size_t cap = p->cap ? p->cap * 2 : 1;
+        p->v = mem_realloc(p->v, cap * sizeof p->v[0]);
+        memset(p->v + p->cap, 0, (cap - p->cap) * sizeof p->v[0]);
+        p->cap = cap;
+    }
+    return &p->v[p->n++];
+}
+
+/* The exemplars of a series become those of its histogram. */
 static void
 move_exemplars(struct nhcb_source *s)
 {
+    struct page_exemplar *to = next_place(&s->exemplars);
+
     for (size_t i = 0; i < s->entry.exemplars_n; i++) {
         struct page_exemplar x = s->entry.exemplars[i];
-        size_t at = s->exemplars_n++;
-        if (at == s->exemplars_cap)
-            mem_grow(&s->exemplars, &s->exemplars_cap, at + 1, sizeof s->exemplars[0]);
-        if (!x.has_t && at < s->exemplars_used) {
-            x.has_t = s->exemplars[at].has_t;
-            x.t = s->exemplars[at].t;
+        to->labels = labels_copy(s->kept, x.labels);
+        to->v = x.v;
+        if (x.has_t) {
+            to->has_t = true;
+            to->t = x.t;
         }
-        s->exemplars_used = MAX(s->exemplars_used, at + 1);
-        s->exemplars[at] = x;
+        s->exemplars.count++;
+        to = next_place(&s->exemplars);
     }
     s->entry.exemplars_n = 0;
 }
@@ -191,9 +223,11 @@ convert(struct nhcb_source *s, struct page_entry *out)
         return false;
     }
     s->state = h ? NHCB_EMITTING : NHCB_START;
-    if (h)
+    if (h) {
         *out = (struct page_entry){.key = key_of(s), .h = h, .has_t = s->entry.has_t, .t = s->entry.t,
-                                   .exemplars = s->exemplars, .exemplars_n = s->exemplars_n};
+                                   .exemplars = s->exemplars.v, .exemplars_n = s->exemplars.count};
+        s->exemplars.n = 0;
+    }
     reset_collector(s);
     return h != NULL;
 }
@@ -217,7 +251,7 @@ take_next(struct nhcb_source *s, struct page_entry *out, struct err *e)
     struct page_entry x = {0};
     size_t n;
 
-    s->step = s->inner->next(s->inner, &x, e);
+    s->step = s->inner->base.next(&s->inner->base, &x, e);
     if (s->step != PAGE_SAMPLE) {
         /* The time of the last sample stays: a histogram may need it. */
         x.has_t = s->entry.has_t;
@@ -232,7 +266,7 @@ take_next(struct nhcb_source *s, struct page_entry *out, struct err *e)
         return true;
     }
     s->entry = x;
-    struct label *v = s->inner->labels(s->inner, &n);
+    struct label *v = s->inner->base.labels(&s->inner->base, &n);
     s->labels = sorted(v, n);
     if (s->state == NHCB_COLLECTING && other_histogram(s) && convert(s, out))
         return true;
@@ -276,13 +310,14 @@ nhcb_labels(struct page_source *base, size_t *n)
 }
 
 struct nhcb_source *
-nhcb_source_new(struct page_source *inner, bool keep_classic, struct arena *a)
+nhcb_source_new(struct text_source *inner, bool keep_classic, struct arena *a, struct arena *kept)
 {
     struct nhcb_source *s = ARENA_NEW(a, struct nhcb_source);
 
     s->base = (struct page_source){.next = nhcb_next, .labels = nhcb_labels, .a = a};
     s->inner = inner;
     s->keep_classic = keep_classic;
+    s->kept = kept;
     reset_collector(s);
     return s;
 }
@@ -290,7 +325,7 @@ nhcb_source_new(struct page_source *inner, bool keep_classic, struct arena *a)
 void
 nhcb_source_fini(struct nhcb_source *s)
 {
-    mem_free(s->exemplars);
+    mem_free(s->exemplars.v);
 }
 
 struct page_source *

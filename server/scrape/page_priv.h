@@ -37,21 +37,27 @@ struct page_source {
 struct text_source {
     struct page_source base;
     struct expo *x;            /* borrowed */
+    bool skip_created;         /* times of creation are no series (any more) */
 };
 void text_source_init(struct text_source *s, struct expo *x, struct arena *a);
 
 struct nhcb_source;
-struct nhcb_source *nhcb_source_new(struct page_source *inner, bool keep_classic, struct arena *a);
+/* a is reset while the source is idle, kept lives as long as the page. */
+struct nhcb_source *nhcb_source_new(struct text_source *inner, bool keep_classic, struct arena *a,
+                                    struct arena *kept);
 void nhcb_source_fini(struct nhcb_source *s);
 struct page_source *nhcb_source(struct nhcb_source *s);
 /* No histogram is being collected or due: lines may pass by. */
 bool nhcb_idle(const struct nhcb_source *s);
+/* Though idle, it has to see this one. */
+bool nhcb_wants(const struct nhcb_source *s, str series);
 
 struct page_worker {
     unsigned magic;
 #define PAGE_WORKER_MAGIC 0x5c2f9d80
     struct append *batch;
-    struct arena *arena;       /* of the page */
+    struct arena *arena;       /* of an entry of the page */
+    struct arena *kept;        /* of the page */
     struct family_pool *families; /* borrowed */
     struct expo x;
     struct cache_work cache;
