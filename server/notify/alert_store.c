@@ -19,6 +19,7 @@ held_new(const struct alert *a)
     h->url = mem_str(a->generator_url);
     h->starts_ms = a->starts_ms;
     h->ends_ms = a->ends_ms;
+    h->timeout = a->timeout;
     return h;
 }
 
@@ -72,30 +73,69 @@ alert_store_find(const struct alert_store *s, uint64_t fingerprint)
     return s->cap ? s->slot[slot_of(s, fingerprint)] : NULL;
 }
 
-struct held_alert *
-alert_store_put(struct alert_store *s, const struct alert *a, int64_t now_ms)
+/* NULL when there are too many. */
+static struct held_alert **
+place_for(struct alert_store *s, uint64_t fingerprint)
 {
     if (s->n * 2 >= s->cap)
         rebuild(s, MAX(s->cap * 2, (size_t)CAP_MIN));
-    struct held_alert *fresh = held_new(a);
-    size_t i = slot_of(s, fresh->fingerprint);
-    struct held_alert *old = s->slot[i];
+    struct held_alert **slot = &s->slot[slot_of(s, fingerprint)];
+    return *slot || s->n < LIMIT_NOTIFY_ALERTS ? slot : NULL;
+}
 
-    if (!old && s->n >= LIMIT_NOTIFY_ALERTS) {
+static bool
+overlap(const struct held_alert *old, const struct held_alert *fresh)
+{
+    return (fresh->ends_ms > old->starts_ms && fresh->ends_ms < old->ends_ms) ||
+           (fresh->starts_ms > old->starts_ms && fresh->starts_ms < old->ends_ms);
+}
+
+static void
+merge(const struct held_alert *old, struct held_alert *fresh, int64_t now_ms)
+{
+    bool over = held_resolved(fresh, now_ms);
+
+    fresh->starts_ms = MIN(fresh->starts_ms, old->starts_ms);
+    if (old->ends_ms > fresh->ends_ms && (over ? held_resolved(old, now_ms) : !old->timeout))
+        fresh->ends_ms = old->ends_ms;
+}
+
+struct held_alert *
+alert_store_put(struct alert_store *s, const struct alert *a, int64_t now_ms)
+{
+    struct held_alert *fresh = held_new(a);
+    struct held_alert **slot = place_for(s, fresh->fingerprint);
+
+    if (!slot) {
         held_unref(&fresh);
         return NULL;
     }
-    /* The runs touch: it is the same alert going on. */
-    if (old && old->ends_ms >= fresh->starts_ms && old->starts_ms < fresh->starts_ms)
-        fresh->starts_ms = old->starts_ms;
+    if (*slot && overlap(*slot, fresh))
+        merge(*slot, fresh, now_ms);
     fresh->updated_ms = now_ms;
-    s->slot[i] = fresh;
-    s->n += !old;
-    held_unref(&old);
+    s->n += !*slot;
+    held_unref(slot);
+    *slot = fresh;
     return fresh;
 }
 
 void
+alert_store_load(struct alert_store *s, const struct alert *a, int64_t updated_ms)
+{
+    struct held_alert *fresh = held_new(a);
+    struct held_alert **slot = place_for(s, fresh->fingerprint);
+
+    if (!slot) {
+        held_unref(&fresh);
+        return;
+    }
+    fresh->updated_ms = updated_ms;
+    s->n += !*slot;
+    held_unref(slot);
+    *slot = fresh;
+}
+
+bool
 alert_store_sweep(struct alert_store *s, int64_t now_ms)
 {
     bool any = false;
@@ -110,6 +150,7 @@ alert_store_sweep(struct alert_store *s, int64_t now_ms)
     }
     if (any)
         rebuild(s, s->cap); /* holes break the probe chains */
+    return any;
 }
 
 void

@@ -1,7 +1,8 @@
 /* alert_store.h - the alerts that notify holds, by fingerprint.
  *
- * An alert posted again is merged with the one held, as Alertmanager does: the earliest
- * start of an uninterrupted run stays, annotations and end are the newest.  Alerts are on
+ * An alert posted again is merged with the one held, as Alertmanager does: if their times
+ * overlap the earliest start stays, and a later end that was given, not made up, rules
+ * over an earlier one; annotations are the newest.  Alerts are on
  * the heap, one allocation for their strings; whoever keeps a pointer holds a reference.
  *
  * THREADS.  Under the notifier's mutex.
@@ -16,6 +17,7 @@ struct held_alert {
     str url;                    /* generatorURL */
     int64_t starts_ms, ends_ms; /* resolved once ends_ms has passed */
     int64_t updated_ms;
+    bool timeout;               /* ends_ms was not given by whoever posted it */
 };
 struct held_alert *held_ref(struct held_alert *a);
 void held_unref(struct held_alert **a);
@@ -34,5 +36,7 @@ struct held_alert *alert_store_find(const struct alert_store *s, uint64_t finger
 /* Merges a copy of the alert in; returns the alert now held (borrowed), or NULL when the
  * store is full (LIMIT_NOTIFY_ALERTS). */
 struct held_alert *alert_store_put(struct alert_store *s, const struct alert *a, int64_t now_ms);
-/* Drops alerts that are resolved and that nobody but the store holds. */
-void alert_store_sweep(struct alert_store *s, int64_t now_ms);
+/* Takes a copy as it is, in place of the one held. */
+void alert_store_load(struct alert_store *s, const struct alert *a, int64_t updated_ms);
+/* Drops alerts that are resolved and that nobody but the store holds; true if any. */
+bool alert_store_sweep(struct alert_store *s, int64_t now_ms);

@@ -1,21 +1,123 @@
-/* group.c - groups of alerts, their timers, and the decision what to send
- * (reference/alerting-and-ui.md A8). */
-#include <stdlib.h>
-
+/* group.c - groups of alerts and their timers (reference/alerting-and-ui.md A8). */
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/panic.h"
+#include "base/unicode.h"
 #include "server/notify/interval.h"
 #include "server/notify/notify_priv.h"
 
-#define DEADLINE_MIN_MS 10000
-#define LOG_KEEP_MS (120LL * 3600 * 1000) /* Alertmanager's data.retention */
+#define BUCKETS_MIN 64
+#define LATE_MS 1000 /* a flush that is later moves the rhythm */
 
-void
-group_free(struct group *g)
+/* --- the table ------------------------------------------------------------------------------ */
+
+static uint64_t
+group_hash(const struct route *r, struct labels ls)
 {
+    return hash_mix(labels_hash(ls), (uint64_t)(uintptr_t)r);
+}
+
+static struct group *
+find_group(const struct groups *t, const struct route *r, struct labels ls)
+{
+    uint64_t hash = group_hash(r, ls);
+
+    for (struct group *g = t->cap ? t->bucket[hash & (t->cap - 1)] : NULL; g; g = g->next)
+        if (g->hash == hash && g->route == r && labels_eq(g->labels, ls))
+            return g;
+    return NULL;
+}
+
+static void
+link_group(struct groups *t, struct group *g)
+{
+    struct group **b = &t->bucket[g->hash & (t->cap - 1)];
+
+    g->next = *b;
+    *b = g;
+}
+
+static void
+table_put(struct groups *t, struct group *g)
+{
+    if (t->n >= t->cap) {
+        struct groups old = *t;
+        t->cap = MAX(2 * old.cap, (size_t)BUCKETS_MIN);
+        t->bucket = MEM_ARRAY(struct group *, t->cap);
+        for (size_t i = 0; i < old.cap; i++) {
+            while (old.bucket[i]) {
+                struct group *x = old.bucket[i];
+                old.bucket[i] = x->next;
+                link_group(t, x);
+            }
+        }
+        mem_free(old.bucket);
+    }
+    link_group(t, g);
+    t->n++;
+}
+
+static void
+table_drop(struct groups *t, struct group *g)
+{
+    struct group **p = &t->bucket[g->hash & (t->cap - 1)];
+
+    while (*p != g)
+        p = &(*p)->next;
+    *p = g->next;
+    t->n--;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* The route's part and the labels as Go prints a label set, where names have no quotes. */
+static char *
+group_key(const struct route *r, struct labels ls)
+{
+    struct buf key = {0};
+
+    buf_put(&key, r->key);
+    buf_lit(&key, ":{");
+    for (size_t i = 0; i < ls.n; i++) {
+        if (i)
+            buf_lit(&key, ", ");
+        buf_put(&key, ls.v[i].name);
+        buf_byte(&key, '=');
+        unicode_put_quoted(&key, ls.v[i].value);
+    }
+    buf_byte(&key, '}');
+    char *text = mem_cstr(buf_str(&key));
+    buf_free(&key);
+    return text;
+}
+
+/* group_wait counts from the first alert's start: one that has fired for longer goes at
+ * once.  Alerts that join a group that waits do not hurry it. */
+static struct group *
+new_group(struct notifier *n, struct plan *p, const struct route *r, struct labels ls, const struct held_alert *first)
+{
+    struct group *g = MEM_NEW(struct group);
+    int64_t now = clock_now_ms();
+
+    g->hash = group_hash(r, ls);
+    g->plan = plan_ref(p);
+    g->route = r;
+    g->labels = labels_keep(ls);
+    g->key = group_key(r, ls);
+    table_put(&n->groups, g);
+    timers_set(&n->flushes, &g->flush, first->starts_ms + r->group_wait_ms < now ? now : now + r->group_wait_ms);
+    return g;
+}
+
+static void
+group_free(struct notifier *n, struct group *g)
+{
+    while (g->waiting)
+        deliver_discard(n, g->waiting);
+    timers_drop(&n->flushes, &g->flush);
     for (size_t i = 0; i < g->n; i++)
         held_unref(&g->v[i]);
     mem_free(g->v);
@@ -28,95 +130,32 @@ group_free(struct group *g)
 void
 groups_clear(struct notifier *n)
 {
-    while (n->groups) {
-        struct group *g = n->groups;
-        n->groups = g->next;
-        group_free(g);
+    for (struct delivery *d = n->flying; d; d = d->next)
+        d->group = NULL;
+    for (size_t i = 0; i < n->groups.cap; i++) {
+        while (n->groups.bucket[i]) {
+            struct group *g = n->groups.bucket[i];
+            n->groups.bucket[i] = g->next;
+            group_free(n, g);
+        }
     }
-}
-
-static struct group *
-find_group(struct notifier *n, const struct route *r, struct labels ls)
-{
-    for (struct group *g = n->groups; g; g = g->next)
-        if (g->route == r && labels_eq(g->labels, ls))
-            return g;
-    return NULL;
-}
-
-static bool
-contains(const uint64_t *v, size_t n, uint64_t x)
-{
-    size_t low = 0, high = n;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (v[mid] < x)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < n && v[low] == x;
-}
-
-static char *
-group_key(const struct route *r, struct labels ls)
-{
-    struct buf key = {0};
-
-    buf_put(&key, r->key);
-    buf_byte(&key, ':');
-    labels_put(&key, ls);
-    char *text = mem_cstr(buf_str(&key));
-    buf_free(&key);
-    return text;
-}
-
-/* Was any integration of the receiver told that this alert fires? */
-static bool
-was_told(struct notifier *n, const struct plan *p, const struct route *r, str key, uint64_t fingerprint)
-{
-    for (size_t i = 0; i < p->targets_n; i++) {
-        const struct target *t = p->targets[i];
-        const struct sent_entry *e = t->receiver != r->receiver
-                                         ? NULL
-                                         : sent_find(&n->sent, key, t->receiver->name,
-                                                     str_of(config_receiver_kind_name(t->conf->kind)), t->conf->index);
-        if (e && contains(e->firing, e->firing_n, fingerprint))
-            return true;
-    }
-    return false;
-}
-
-/* A group for an alert.  One that is over already needs none, unless somebody was told of
- * it (before a restart, say) and waits for the resolve. */
-static struct group *
-new_group(struct notifier *n, struct plan *p, const struct route *r, struct labels ls, const struct held_alert *a)
-{
-    char *key = group_key(r, ls);
-
-    if (held_resolved(a, clock_now_ms()) && !was_told(n, p, r, str_of(key), a->fingerprint)) {
-        mem_free(key);
-        return NULL;
-    }
-    struct group *g = MEM_NEW(struct group);
-    g->plan = plan_ref(p);
-    g->route = r;
-    g->labels = labels_keep(ls);
-    g->key = key;
-    g->next_ms = INT64_MAX;
-    g->next = n->groups;
-    n->groups = g;
-    return g;
+    mem_free(n->groups.bucket);
+    n->groups = (struct groups){0};
 }
 
 static size_t
 position(const struct group *g, uint64_t fingerprint)
 {
-    size_t i = 0;
-    while (i < g->n && g->v[i]->fingerprint < fingerprint)
-        i++;
-    return i;
+    size_t low = 0, high = g->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (g->v[mid]->fingerprint < fingerprint)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
 }
 
 void
@@ -124,124 +163,32 @@ group_insert(struct notifier *n, struct plan *p, const struct route *r, struct h
 {
     struct arena *arena = arena_new();
     struct labels ls = route_group_labels(r, a->labels, arena);
-    struct group *g = find_group(n, r, ls);
-    int64_t now = clock_now_ms();
+    struct group *g = find_group(&n->groups, r, ls);
 
     if (!g)
         g = new_group(n, p, r, ls, a);
     arena_free(&arena);
-    if (!g)
-        return;
     size_t i = position(g, a->fingerprint);
     if (i < g->n && g->v[i]->fingerprint == a->fingerprint) {
         held_unref(&g->v[i]);
         g->v[i] = held_ref(a);
-    } else {
-        mem_grow(&g->v, &g->cap, g->n + 1, sizeof *g->v);
-        memmove(&g->v[i + 1], &g->v[i], (g->n - i) * sizeof *g->v);
-        g->v[i] = held_ref(a);
-        g->n++;
-    }
-    if (g->flushed)
         return;
-    /* group_wait counts from the alert's start: one that has fired for long goes at once */
-    int64_t due = a->starts_ms + r->group_wait_ms < now ? now : now + r->group_wait_ms;
-    g->next_ms = MIN(g->next_ms, due);
-}
-
-struct group *
-group_flush_due(struct notifier *n, int64_t now_ms, int64_t *next_ms)
-{
-    for (struct group *g = n->groups; g; g = g->next) {
-        if (g->under_way)
-            continue;
-        if (g->next_ms <= now_ms)
-            return g;
-        *next_ms = MIN(*next_ms, g->next_ms);
     }
-    return NULL;
+    mem_grow(&g->v, &g->cap, g->n + 1, sizeof(struct held_alert *));
+    memmove(&g->v[i + 1], &g->v[i], (g->n - i) * sizeof(struct held_alert *));
+    g->v[i] = held_ref(a);
+    g->n++;
 }
 
-/* --- what is due ------------------------------------------------------------------------ */
-
-struct state {
-    uint64_t *firing, *resolved;
-    size_t firing_n, resolved_n;
-};
-
-static bool
-subset(const uint64_t *v, size_t n, const uint64_t *of, size_t of_n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!contains(of, of_n, v[i]))
-            return false;
-    return true;
-}
-
-/* The reason to send, or NULL.  *quiet: nothing is to be sent, but the log must say that
- * all is resolved. */
-static const char *
-reason_to_send(const struct sent_entry *last, const struct state *now, bool send_resolved, int64_t repeat_ms,
-               int64_t now_ms, bool *quiet)
-{
-    *quiet = false;
-    if (!last)
-        return now->firing_n ? "first notification" : NULL;
-    if (!subset(now->firing, now->firing_n, last->firing, last->firing_n))
-        return last->firing_n ? "new alerts added" : "first notification";
-    if (now->firing_n == 0) {
-        *quiet = last->firing_n > 0 && !send_resolved;
-        return last->firing_n > 0 ? "all alerts resolved" : NULL;
-    }
-    if (send_resolved && !subset(now->resolved, now->resolved_n, last->resolved, last->resolved_n))
-        return "some alerts resolved";
-    return last->sent_ms + repeat_ms < now_ms ? "repeat interval elapsed" : NULL;
-}
+/* --- flushing ------------------------------------------------------------------------------------ */
 
 static void
-queue_delivery(struct notifier *n, struct group *g, const struct target *t, const struct state *s, const char *reason,
-               bool quiet, struct held_alert **alerts, size_t alerts_n, int64_t now_ms)
+count_suppressed(const char *reason, size_t n)
 {
-    struct arena *a = arena_new();
-    struct delivery *d = ARENA_NEW(a, struct delivery);
-    int64_t mono = clock_mono_ms();
+    str v[] = {str_of(reason)};
 
-    d->arena = a;
-    d->plan = plan_ref(g->plan);
-    d->group = g;
-    d->route = g->route;
-    d->target = t;
-    d->group_key = arena_str(a, str_of(g->key));
-    d->group_labels = labels_copy(a, g->labels);
-    d->alerts = ARENA_ARRAY(a, struct held_alert *, alerts_n + 1);
-    for (size_t i = 0; i < alerts_n; i++)
-        if (t->conf->send_resolved || !held_resolved(alerts[i], now_ms))
-            d->alerts[d->alerts_n++] = held_ref(alerts[i]);
-    if (g->route->labels.n) {
-        d->all = ARENA_ARRAY(a, struct held_alert *, g->n + 1);
-        for (size_t i = 0; i < g->n; i++)
-            d->all[d->all_n++] = held_ref(g->v[i]);
-    }
-    d->entry = (struct sent_entry){
-        .group_key = d->group_key,
-        .receiver = t->receiver->name,
-        .integration = str_of(config_receiver_kind_name(t->conf->kind)),
-        .index = t->conf->index,
-        .expires_ms = now_ms + MAX(2 * g->route->repeat_interval_ms, LOG_KEEP_MS),
-        .firing = memcpy(ARENA_ARRAY(a, uint64_t, s->firing_n + 1), s->firing, 8 * s->firing_n),
-        .firing_n = s->firing_n,
-        .resolved = memcpy(ARENA_ARRAY(a, uint64_t, s->resolved_n + 1), s->resolved, 8 * s->resolved_n),
-        .resolved_n = s->resolved_n,
-    };
-    d->reason = reason;
-    d->send = !quiet && d->alerts_n > 0;
-    d->now_ms = now_ms;
-    d->due_ms = mono;
-    d->deadline_ms = mono + MAX(g->route->group_interval_ms, DEADLINE_MIN_MS);
-    d->next = n->queue;
-    n->queue = d;
-    g->under_way++;
-    cond_signal(&n->deliver);
+    if (n)
+        metric_add(metric_child(METRIC_ALERTMANAGER_NOTIFICATIONS_SUPPRESSED_TOTAL, v, 1), (double)n);
 }
 
 /* Alerts that neither inhibition nor time mutes. */
@@ -251,42 +198,22 @@ audible(struct notifier *n, struct group *g, int64_t now_ms, struct held_alert *
     const struct config_route *c = g->route->conf;
     size_t kept = 0;
 
-    if ((c->active_time_intervals.n && !interval_any(g->plan->conf, &c->active_time_intervals, now_ms)) ||
-        interval_any(g->plan->conf, &c->mute_time_intervals, now_ms))
-        return 0;
     for (size_t i = 0; i < g->n; i++)
-        if (!inhibited(g->plan, &n->store, g->v[i], now_ms))
+        if (!inhibitor_find(&n->inhibitor, &n->store, g->v[i], now_ms))
             out[kept++] = g->v[i];
+    count_suppressed("inhibition", g->n - kept);
+    if (c->active_time_intervals.n && !interval_any(g->plan->conf, &c->active_time_intervals, now_ms)) {
+        count_suppressed("active_time_interval", kept);
+        return 0;
+    }
+    if (interval_any(g->plan->conf, &c->mute_time_intervals, now_ms)) {
+        count_suppressed("mute_time_interval", kept);
+        return 0;
+    }
     return kept;
 }
 
-static void
-decide(struct notifier *n, struct group *g, struct held_alert **alerts, size_t count, int64_t now_ms)
-{
-    struct arena *a = arena_new();
-    struct state s = {.firing = ARENA_ARRAY(a, uint64_t, count + 1), .resolved = ARENA_ARRAY(a, uint64_t, count + 1)};
-
-    for (size_t i = 0; i < count; i++) {
-        if (held_resolved(alerts[i], now_ms))
-            s.resolved[s.resolved_n++] = alerts[i]->fingerprint;
-        else
-            s.firing[s.firing_n++] = alerts[i]->fingerprint;
-    }
-    for (size_t i = 0; i < g->plan->targets_n; i++) {
-        const struct target *t = g->plan->targets[i];
-        if (t->receiver != g->route->receiver)
-            continue;
-        const struct sent_entry *last = sent_find(&n->sent, str_of(g->key), t->receiver->name,
-                                                  str_of(config_receiver_kind_name(t->conf->kind)), t->conf->index);
-        bool quiet;
-        const char *reason = reason_to_send(last, &s, t->conf->send_resolved, g->route->repeat_interval_ms, now_ms, &quiet);
-        if (reason)
-            queue_delivery(n, g, t, &s, reason, quiet, alerts, count, now_ms);
-    }
-    arena_free(&a);
-}
-
-/* Resolved alerts that every receiver has been told of leave. */
+/* Lets go of alerts that were resolved then and have not been heard of since. */
 static void
 drop_resolved(struct group *g, int64_t as_of_ms)
 {
@@ -301,34 +228,55 @@ drop_resolved(struct group *g, int64_t as_of_ms)
     g->n = kept;
 }
 
+/* All that was due is done: what is resolved may go, told or muted. */
 static void
-remove_group(struct notifier *n, struct group *g)
+settle(struct notifier *n, struct group *g)
 {
-    for (struct group **p = &n->groups; *p; p = &(*p)->next) {
-        if (*p != g)
-            continue;
-        *p = g->next;
-        group_free(g);
+    if (!g->failed)
+        drop_resolved(g, g->flushed_ms);
+    if (g->n > 0)
         return;
-    }
+    table_drop(&n->groups, g);
+    group_free(n, g);
 }
 
 void
 group_flush(struct notifier *n, struct group *g, int64_t now_ms)
 {
+    int64_t tick_ms = now_ms - g->flush.at_ms < LATE_MS ? g->flush.at_ms : now_ms;
     struct held_alert **alerts = MEM_ARRAY(struct held_alert *, g->n + 1);
     size_t count = audible(n, g, now_ms, alerts);
 
-    g->flushed = true;
-    g->failed = false;
-    g->next_ms = now_ms + g->route->group_interval_ms;
+    timers_set(&n->flushes, &g->flush, tick_ms + g->route->group_interval_ms);
+    g->failed = g->missed = false;
+    g->flushed_ms = now_ms;
     if (count)
-        decide(n, g, alerts, count, now_ms);
+        decide(n, g, alerts, count, tick_ms);
+    while (!count && g->waiting)
+        deliver_discard(n, g->waiting);
     mem_free(alerts);
-    if (g->under_way == 0 && count == g->n)
-        drop_resolved(g, now_ms);
-    if (g->under_way == 0 && g->n == 0)
-        remove_group(n, g);
+    if (g->under_way == 0)
+        settle(n, g);
+}
+
+/* A flush that found this delivery on its way is made up for. */
+static void
+flush_again(struct notifier *n, struct group *g)
+{
+    g->missed = false;
+    timers_set(&n->flushes, &g->flush, clock_now_ms());
+    cond_signal(&n->dispatch);
+}
+
+/* The group that took the place of one that a reload has ended. */
+static struct group *
+find_heir(struct notifier *n, str key)
+{
+    for (size_t i = 0; i < n->groups.cap; i++)
+        for (struct group *g = n->groups.bucket[i]; g; g = g->next)
+            if (g->missed && str_eq(str_of(g->key), key))
+                return g;
+    return NULL;
 }
 
 void
@@ -336,12 +284,17 @@ group_delivered(struct notifier *n, struct delivery *d, bool ok)
 {
     struct group *g = d->group;
 
+    if (!g) {
+        g = find_heir(n, d->group_key);
+        if (g)
+            flush_again(n, g);
+        return;
+    }
     CHECK(g->under_way > 0);
     g->under_way--;
     g->failed |= !ok;
-    if (g->under_way > 0)
-        return;
-    if (!g->failed)
-        drop_resolved(g, d->now_ms);
-    cond_signal(&n->dispatch); /* its timer may have come meanwhile */
+    if (g->missed)
+        flush_again(n, g);
+    else if (g->under_way == 0)
+        settle(n, g);
 }

@@ -13,6 +13,7 @@
 #define SWEEP_MS 60000
 #define RULES_WAIT_MS (2 * 60 * 1000) /* dispatch does not wait longer for the rules */
 #define LOG_SYNC_MS 1000
+#define LOG_RETRY_MS 10000
 
 /* --- alerts in ----------------------------------------------------------------------------- */
 
@@ -30,6 +31,7 @@ static void
 take_alert(struct notifier *n, const struct alert *a)
 {
     static struct log_limit limit;
+    size_t before = n->store.n;
     struct held_alert *held = alert_store_put(&n->store, a, clock_now_ms());
 
     if (!held) {
@@ -37,6 +39,8 @@ take_alert(struct notifier *n, const struct alert *a)
             LOG_ERROR("Too many alerts; new ones are dropped", KV_I64("limit", LIMIT_NOTIFY_ALERTS));
         return;
     }
+    if (n->store.n > before)
+        inhibitor_add(&n->inhibitor, held);
     notify_log_put_alert(n->log, held);
     n->log_dirty = true;
     dispatch_alert(n, held);
@@ -117,10 +121,25 @@ sweep(struct notifier *n)
 {
     int64_t now = clock_now_ms();
 
-    alert_store_sweep(&n->store, now);
+    if (alert_store_sweep(&n->store, now) && n->plan)
+        inhibitor_reset(&n->inhibitor, n->plan->conf, &n->store);
     sent_sweep(&n->sent, now);
 }
 
+static void
+queue_rewrite(struct notifier *n)
+{
+    notify_log_rewrite(n->log);
+    for (size_t i = 0; i < n->store.cap; i++)
+        if (n->store.slot[i])
+            notify_log_put_alert(n->log, n->store.slot[i]);
+    for (size_t i = 0; i < n->sent.cap; i++)
+        if (n->sent.slot[i])
+            notify_log_put_sent(n->log, &n->sent.slot[i]->entry);
+    n->log_dirty = true;
+}
+
+/* A log that cannot be written keeps nobody from being told: it is tried again later. */
 static void
 sync_log(struct notifier *n)
 {
@@ -131,40 +150,44 @@ sync_log(struct notifier *n)
     bool ok = notify_log_flush(n->log, &e);
     bool rewrite = ok && notify_log_wants_rewrite(n->log);
     mutex_lock(&n->mu);
-    if (!ok) {
-        LOG_ERROR("Writing the notification log failed", KV_ERR(&e));
-        n->log_dirty = true;
-    }
-    if (!rewrite)
-        return;
-    notify_log_rewrite(n->log);
-    for (size_t i = 0; i < n->store.cap; i++)
-        if (n->store.slot[i])
-            notify_log_put_alert(n->log, n->store.slot[i]);
-    for (size_t i = 0; i < n->sent.n; i++)
-        notify_log_put_sent(n->log, &n->sent.v[i].entry);
-    n->log_dirty = true;
+    if (!ok)
+        LOG_ERROR("Writing the notification log failed; a restart may forget or repeat notifications", KV_ERR(&e));
+    n->log_failed_ms = ok ? 0 : clock_mono_ms();
+    n->log_dirty |= !ok;
+    if (rewrite)
+        queue_rewrite(n);
+}
+
+/* What a message says is durable first, unless the log is broken. */
+static bool
+wants_sync(const struct notifier *n, bool before_flush, int64_t last_ms)
+{
+    int64_t now = clock_mono_ms();
+
+    if (!n->log_dirty || (n->log_failed_ms && now - n->log_failed_ms < LOG_RETRY_MS))
+        return false;
+    return before_flush || now - last_ms >= LOG_SYNC_MS;
 }
 
 static void
 dispatch_thread(void *arg)
 {
     struct notifier *n = arg;
-    int64_t next_sweep = clock_mono_ms() + SWEEP_MS, next_sync = 0;
+    int64_t next_sweep = clock_mono_ms() + SWEEP_MS, synced = 0;
 
     mutex_lock(&n->mu);
     while (!n->stop) {
-        int64_t now = clock_now_ms(), next = now + LOG_SYNC_MS;
-        struct group *g = may_dispatch(n) ? group_flush_due(n, now, &next) : NULL;
-        if (g && n->log_dirty)
-            sync_log(n); /* what a message says must be durable first */
-        else if (g)
-            group_flush(n, g, now);
-        else if (n->log_dirty && clock_mono_ms() >= next_sync) {
+        const struct timer *first = may_dispatch(n) ? timers_first(&n->flushes) : NULL;
+        int64_t now = clock_now_ms();
+        bool due = first && first->at_ms <= now;
+        if (wants_sync(n, due, synced)) {
             sync_log(n);
-            next_sync = clock_mono_ms() + LOG_SYNC_MS;
-        } else
-            cond_wait_ms(&n->dispatch, &n->mu, MAX(next - now, 1));
+            synced = clock_mono_ms();
+        } else if (due) {
+            group_flush(n, TIMER_OWNER(first, struct group, flush), now);
+        } else {
+            cond_wait_ms(&n->dispatch, &n->mu, first ? MIN(first->at_ms - now, LOG_SYNC_MS) : LOG_SYNC_MS);
+        }
         if (clock_mono_ms() >= next_sweep) {
             sweep(n);
             next_sweep = clock_mono_ms() + SWEEP_MS;
@@ -181,24 +204,13 @@ static void
 swap_plan(struct notifier *n, struct plan *p)
 {
     struct plan *old = n->plan;
-    struct group *before = n->groups;
 
+    groups_clear(n);
     n->plan = p;
-    n->groups = NULL;
+    inhibitor_reset(&n->inhibitor, p ? p->conf : NULL, &n->store);
     for (size_t i = 0; p && i < n->store.cap; i++)
         if (n->store.slot[i])
             dispatch_alert(n, n->store.slot[i]);
-    while (before) { /* those with deliveries under way live until these are done */
-        struct group *g = before;
-        before = g->next;
-        if (g->under_way) {
-            g->next_ms = INT64_MAX;
-            g->next = n->groups;
-            n->groups = g;
-        } else {
-            group_free(g);
-        }
-    }
     plan_unref(&old);
 }
 
@@ -230,10 +242,8 @@ static void
 load_alert(void *arg, const struct alert *a, int64_t updated_ms)
 {
     struct notifier *n = arg;
-    struct held_alert *h = alert_store_put(&n->store, a, updated_ms);
 
-    if (h)
-        h->starts_ms = a->starts_ms; /* as it was written, merged already */
+    alert_store_load(&n->store, a, updated_ms); /* merged already when it was written */
 }
 
 static void
@@ -243,17 +253,6 @@ load_sent(void *arg, const struct sent_entry *s)
 
     if (s->expires_ms > clock_now_ms())
         sent_put(&n->sent, s);
-}
-
-static bool
-start_threads(struct notifier *n, struct err *e)
-{
-    if (!thread_start(&n->dispatcher, "notify", dispatch_thread, n, e))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(n->senders); i++)
-        if (!thread_start(&n->senders[i], "notify-send", deliver_thread, n, e))
-            return false;
-    return true;
 }
 
 bool
@@ -272,7 +271,8 @@ notifier_new(struct notifier **out, const struct notifier_opts *o, struct err *e
     cond_init(&n->dispatch);
     cond_init(&n->deliver);
     METRIC_SET(NOTIFICATIONS_QUEUE_CAPACITY, (double)o->queue_capacity);
-    if (notify_log_open(&n->log, n->dir, &reader, e) && outside_new(&n->outside, &n->opts, e) && start_threads(n, e)) {
+    if (notify_log_open(&n->log, n->dir, &reader, e) && outside_new(&n->outside, &n->opts, e) && 
+        thread_start(&n->dispatcher, "notify", dispatch_thread, n, e)) {
         *out = n;
         return true;
     }
@@ -288,8 +288,8 @@ stop_threads(struct notifier *n)
     cond_broadcast(&n->dispatch);
     cond_broadcast(&n->deliver);
     mutex_unlock(&n->mu);
-    thread_join(&n->dispatcher);
-    for (size_t i = 0; i < ARRAY_LEN(n->senders); i++)
+    thread_join(&n->dispatcher); /* nobody else starts senders */
+    for (size_t i = 0; i < n->senders_n; i++)
         thread_join(&n->senders[i]);
 }
 
@@ -304,12 +304,10 @@ notifier_free(struct notifier **out)
     stop_threads(n);
     outside_free(&n->outside, n->opts.drain_on_shutdown);
     notify_log_close(&n->log);
-    while (n->queue) {
-        struct delivery *d = n->queue;
-        n->queue = d->next;
-        delivery_free(d);
-    }
     groups_clear(n);
+    timers_fini(&n->flushes);
+    timers_fini(&n->turns);
+    inhibitor_fini(&n->inhibitor);
     alert_store_fini(&n->store);
     sent_fini(&n->sent);
     plan_unref(&n->plan);

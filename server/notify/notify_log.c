@@ -81,6 +81,7 @@ notify_log_put_alert(struct notify_log *l, const struct held_alert *a)
     enc_u64_le(&l->queue, (uint64_t)a->starts_ms);
     enc_u64_le(&l->queue, (uint64_t)a->ends_ms);
     enc_u64_le(&l->queue, (uint64_t)a->updated_ms);
+    enc_u8(&l->queue, a->timeout);
     enc_uvarint_str(&l->queue, a->url);
     put_labels(&l->queue, a->labels);
     put_labels(&l->queue, a->annotations);
@@ -152,6 +153,7 @@ read_record(struct dec *d, const struct notify_log_reader *r, struct arena *a)
         struct alert al = {.starts_ms = (int64_t)dec_u64_le(d)};
         al.ends_ms = (int64_t)dec_u64_le(d);
         int64_t updated_ms = (int64_t)dec_u64_le(d);
+        al.timeout = dec_u8(d) & 1;
         al.generator_url = dec_uvarint_str(d);
         al.labels = read_labels(d, a);
         al.annotations = read_labels(d, a);

@@ -10,7 +10,8 @@
  *           8  *  records                     4  4  bytes after this field
  *                                             8  1  type: 1 alert, 2 sent
  *                                             9  *  payload
- *   alert   starts i64, ends i64, updated i64 (ms), url, labels, annotations
+ *   alert   starts i64, ends i64, updated i64 (ms), flags u8 (1: the end is made up),
+ *           url, labels, annotations
  *   sent    group key, receiver, integration, index uvarint, time i64, expires i64,
  *           firing fingerprints (count, u64 each), resolved fingerprints
  *   labels  count, then name and value each

@@ -7,8 +7,11 @@
  * Delivery threads take deliveries whose time has come, send them, and write down what
  * was sent; a failure that may pass is tried again until the group's deadline.
  *
- * A group that has deliveries under way is not flushed again, so messages of one group
- * never overtake each other, and each carries the newest state.
+ * ORDER.  Of one group and integration at most one delivery exists.  A group is flushed
+ * at every group_interval also while deliveries are under way: one that waits for its
+ * next try is replaced if the group's state has changed; one that is being sent is left
+ * alone, and the group flushed again right after it.  So messages never overtake each
+ * other, and each carries the newest state.
  */
 #pragma once
 #include "base/sync.h"
@@ -16,11 +19,19 @@
 #include "server/config/config.h"
 #include "server/net/http_client.h"
 #include "server/notify/alert_store.h"
+#include "server/notify/inhibit.h"
 #include "server/notify/notify.h"
 #include "server/notify/notify_log.h"
 #include "server/notify/outside.h"
 #include "server/notify/route.h"
+#include "server/notify/sent.h"
+#include "server/notify/timers.h"
 #include "server/template/template.h"
+
+struct sender; /* sender.h */
+
+#define NOTIFY_SENDERS_MAX 64
+#define NOTIFY_PER_TARGET_MAX 8
 
 /* One configuration at work; counted, since deliveries outlive a reload. */
 struct plan {
@@ -31,40 +42,56 @@ struct plan {
     struct route *root;
     struct target **targets;      /* what integrations of each receiver send through */
     size_t targets_n;
-    struct template_set *templates; /* defaults and the user's files; NULL without receivers */
+    struct template_set *templates; /* defaults and the user's files */
 };
+bool plan_new(struct plan **out, struct config *c, struct err *e) MUST_USE;
+struct plan *plan_ref(struct plan *p);
+void plan_unref(struct plan **p);
 
 /* One integration of one receiver, ready to send. */
-struct sender;                    /* sender.h */
 struct target {
     const struct config_receiver *receiver;
     const struct config_integration *conf;
+    str kind;                     /* "webhook", … */
     struct http_client *http;     /* NULL for kinds that are not HTTP */
     const struct sender *sender;
+
+    /* under n->mu */
+    unsigned flying;              /* attempts on their way */
+    struct timers waiting;        /* deliveries by when they are due */
+    struct timer turn;            /* in n->turns, if one is due and there is a place for it */
+    int64_t paused_ms;            /* monotonic: the receiver wants nothing before */
 };
 
 struct group {
-    struct group *next;           /* all groups, under mu */
+    struct group *next;           /* of its bucket */
+    uint64_t hash;                /* of route and labels */
     struct plan *plan;            /* referenced */
     const struct route *route;
     struct labels labels;         /* heap */
     char *key;                    /* group key */
     struct held_alert **v;        /* referenced; sorted by fingerprint */
     size_t n, cap;
-    int64_t next_ms;              /* wall time of the next flush */
-    bool flushed;
-    unsigned under_way;           /* deliveries */
-    bool failed;                  /* one of them did not make it */
+    struct timer flush;           /* wall time */
+    int64_t flushed_ms;           /* when it was last decided what is due */
+    struct delivery *waiting;     /* for their next try */
+    unsigned under_way;           /* deliveries waiting or flying */
+    bool missed;                  /* the last flush left out one that was flying */
+    bool failed;                  /* some delivery since the last flush did not make it */
+};
+struct groups {
+    struct group **bucket;
+    size_t cap, n;
 };
 
 /* One message to be. */
 struct delivery {
-    struct delivery *next;
     struct arena *arena;          /* everything below */
     struct plan *plan;            /* referenced */
-    struct group *group;
+    struct group *group;          /* NULL when a reload has ended it */
+    struct delivery *next;        /* in group->waiting, or n->flying */
+    struct target *target;
     const struct route *route;
-    const struct target *target;
     str group_key;
     struct labels group_labels;
     struct held_alert **alerts;   /* referenced: those the message shows */
@@ -74,19 +101,11 @@ struct delivery {
     struct sent_entry entry;      /* to be written on success */
     const char *reason;           /* "first notification", … */
     int64_t now_ms;               /* when it was decided: what firing means */
-    int64_t due_ms, deadline_ms;  /* monotonic */
+    struct timer due;             /* monotonic time of the next try */
+    int64_t deadline_ms;          /* monotonic */
     int64_t backoff_ms;
-    bool send;                    /* false: nothing to send, only to write down */
-};
-
-/* The last message of each integration of each group. */
-struct sent_table {
-    struct sent_slot {
-        uint64_t hash;
-        struct buf memory;        /* what entry points into */
-        struct sent_entry entry;
-    } *v;
-    size_t n, cap;
+    unsigned attempts;
+    bool asked;                   /* the receiver said when to come again */
 };
 
 struct notifier {
@@ -97,7 +116,6 @@ struct notifier {
     struct notify_log *log;       /* has locks of its own */
     struct outside *outside;      /* external Alertmanagers; has locks of its own */
     struct thread *dispatcher;
-    struct thread *senders[4];
 
     struct mutex mu;              /* LOCK_NOTIFY */
     struct cond dispatch;         /* something became due, or the end */
@@ -105,39 +123,35 @@ struct notifier {
     struct config *config;        /* under mu; referenced */
     struct plan *plan;            /* under mu; NULL: nothing is notified by us */
     struct alert_store store;     /* under mu */
-    struct group *groups;         /* under mu */
+    struct inhibitor inhibitor;   /* under mu */
+    struct groups groups;         /* under mu */
+    struct timers flushes;        /* under mu: groups */
     struct sent_table sent;       /* under mu */
-    struct delivery *queue;       /* under mu; unordered */
-    bool log_dirty;               /* under mu: alerts put that are not durable yet */
+    struct timers turns;          /* under mu: targets that have something to send */
+    struct delivery *flying;      /* under mu */
+    struct thread *senders[NOTIFY_SENDERS_MAX]; /* under mu until the end */
+    size_t senders_n, idle_n;     /* under mu */
+    bool log_dirty;               /* under mu: something put that is not durable yet */
+    int64_t log_failed_ms;        /* under mu: monotonic time of the last failure; 0: it works */
     bool rules_ready, stop;       /* under mu */
     int64_t start_ms;             /* monotonic */
 };
 
 /* group.c, under n->mu. */
 void group_insert(struct notifier *n, struct plan *p, const struct route *r, struct held_alert *a);
-struct group *group_flush_due(struct notifier *n, int64_t now_ms, int64_t *next_ms);
 /* Decides what of a group is due and queues deliveries; frees an empty group. */
 void group_flush(struct notifier *n, struct group *g, int64_t now_ms);
 /* After a delivery: the last one lets the group's resolved alerts go. */
 void group_delivered(struct notifier *n, struct delivery *d, bool ok);
-void group_free(struct group *g);
+/* Ends all groups and what waits; what is flying goes on without a group. */
 void groups_clear(struct notifier *n);
 
-/* sent.c, under n->mu. */
-const struct sent_entry *sent_find(const struct sent_table *t, str group_key, str receiver, str integration,
-                                   unsigned index);
-void sent_put(struct sent_table *t, const struct sent_entry *e);
-void sent_sweep(struct sent_table *t, int64_t now_ms);
-void sent_fini(struct sent_table *t);
+/* decide.c, under n->mu: compares a group's state (as of flushed_ms) with what was sent,
+ * and queues.  tick_ms is when the flush was due: repeats keep its rhythm. */
+void decide(struct notifier *n, struct group *g, struct held_alert **alerts, size_t count, int64_t tick_ms);
 
-/* inhibit.c: is the alert muted by a firing one? */
-bool inhibited(const struct plan *p, const struct alert_store *s, const struct held_alert *a, int64_t now_ms);
-
-/* deliver.c: the threads that send. */
-void deliver_thread(void *arg);
+/* deliver.c.  Threads are started as work asks for them; one target has no more than
+ * NOTIFY_PER_TARGET_MAX of them, so that a receiver that hangs holds up itself alone. */
+void deliver_queue(struct notifier *n, struct delivery *d, int64_t due_ms); /* under n->mu; takes */
+void deliver_discard(struct notifier *n, struct delivery *d);  /* under n->mu: one that waits */
 void delivery_free(struct delivery *d);
-
-/* plan.c */
-bool plan_new(struct plan **out, struct config *c, struct err *e);
-struct plan *plan_ref(struct plan *p);
-void plan_unref(struct plan **p);

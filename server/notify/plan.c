@@ -55,6 +55,7 @@ add_target(struct plan *p, const struct config_receiver *r, const struct config_
 
     t->receiver = r;
     t->conf = conf;
+    t->kind = str_of(config_receiver_kind_name(conf->kind));
     t->sender = sender_of(conf->kind);
     if (!t->sender)
         return true;
@@ -137,8 +138,10 @@ plan_unref(struct plan **out)
     *out = NULL;
     if (!p || atomic_fetch_sub(&p->refs, 1) > 1)
         return;
-    for (size_t i = 0; i < p->targets_n; i++)
+    for (size_t i = 0; i < p->targets_n; i++) {
         http_client_unref(&p->targets[i]->http);
+        timers_fini(&p->targets[i]->waiting);
+    }
     template_set_free(&p->templates);
     config_unref(&p->config);
     arena_free(&p->arena);

@@ -35,6 +35,7 @@ judge(struct attempt *t, const struct attempt_post *p, const struct http_respons
     if (s / 100 == 2)
         return true;
     t->retry = s == 408 || s == 429 || s / 100 == 5 || s == p->also_retried;
+    t->limited = s == 429;
     t->wait_ms = t->retry ? retry_after_ms(r) : 0;
     t->reason = status_reason(s);
     body.n = MIN(body.n, (size_t)SHOWN_BYTES_MAX);

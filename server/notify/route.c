@@ -1,17 +1,6 @@
 #include "server/notify/route.h"
 
-/* Matchers in Alertmanager's form {a="b",c=~"d"}. */
-static void
-put_matchers(struct buf *b, const struct config_matchers *m)
-{
-    buf_byte(b, '{');
-    for (size_t i = 0; i < m->n; i++) {
-        if (i)
-            buf_byte(b, ',');
-        matcher_put(b, &m->v[i]);
-    }
-    buf_byte(b, '}');
-}
+#include "server/config/am_matcher.h"
 
 static struct config_map
 merge_labels(const struct config_map *base, const struct config_map *over, struct arena *a)
@@ -54,7 +43,7 @@ compile(const struct config_notify *c, const struct config_route *conf, const st
         buf_put(&key, parent->key);
         buf_byte(&key, '/');
     }
-    put_matchers(&key, &conf->matchers);
+    am_matchers_put(&key, conf->matchers.v, conf->matchers.n);
     r->key = arena_str(a, buf_str(&key));
     buf_free(&key);
     r->n = conf->routes.n;

@@ -29,6 +29,7 @@ struct attempt {
     struct err *e;
 
     bool retry;                       /* trying again may help */
+    bool limited;                     /* the receiver had too many: pause the target */
     int64_t wait_ms;                  /* how long the receiver asked to wait; 0: not at all */
     const char *reason;               /* of a failure, as metrics name it */
 };
