@@ -74,12 +74,14 @@ size_t query_annotations(const struct query *q, enum annotation_level level, str
 const struct query_stats *query_stats(const struct query *q);
 
 /* EXPLAIN: what each node of the plan cost, in the order of evaluation, children after
- * their parent.  Filled if the request asked for it. */
+ * their parent.  Nodes that work series by series together (abs(rate(x[5m]))) share one
+ * entry, beside one for the selector below them, whose time is in theirs.  Filled if the
+ * request asked for it. */
 struct query_node {
     const struct expr *e;        /* e->start, e->end: its part of the text */
     unsigned depth;
-    const char *what;            /* "selector", "rate, by series", "sum, streamed", … */
-    double seconds;              /* children included; summed over threads */
+    const char *what;            /* "selector", "rate", "sum", "+", … */
+    double seconds;              /* wall clock, children included */
     uint64_t series, samples;    /* it read (selectors) or yielded */
     uint64_t bytes;              /* memory it held at its end */
     bool reused;                 /* an equal expression had been evaluated */

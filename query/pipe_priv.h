@@ -93,6 +93,7 @@ struct pipe {
     bool *has;
     struct series_note *notes;
     size_t first, batch_n, batch_max;
+    uint64_t samples;            /* read from storage */
     uint64_t cur_before;         /* ev->cur when the pipe was built */
     uint64_t window_left;        /* RANGE: weight of the last series' last window */
     uint64_t sub_weight;         /* RANGE: of the subquery's rows, there until the end */

@@ -152,6 +152,7 @@ batch_run(struct run *r, struct err *err)
     for (size_t i = 0; i < r->pieces; i++) {
         struct piece *pc = &p->pieces[i];
         atomic_fetch_add_explicit(&p->ev->budget->samples, pc->samples, memory_order_relaxed);
+        p->samples += pc->samples;
         pc->samples = 0;
         if (pc->failed) {
             *err = *pc->err;
@@ -251,6 +252,19 @@ run_batches(struct run *r, size_t series, struct sink *k, struct err *err)
     return stages_account(p, r->stages, err);
 }
 
+/* For explain: what a selector below other nodes of the pipe gave. */
+static void
+show_source(const struct pipe *p)
+{
+    struct eval *ev = p->ev;
+    if (!ev->o.explain || p->selector == NULL || p->selector == plan_unparen(p->e))
+        return;
+    arena_grow(ev->main.arena, &ev->nodes, &ev->nodes_cap, ev->nodes_n + 1, sizeof(*ev->nodes));
+    ev->nodes[ev->nodes_n++] = (struct query_node){
+        .e = p->selector, .depth = ev->depth, .what = "selector",
+        .series = pipe_series_count(p), .samples = p->samples};
+}
+
 bool
 pipe_run(struct pipe *p, size_t stages, struct sink *k, struct err *err)
 {
@@ -263,6 +277,7 @@ pipe_run(struct pipe *p, size_t stages, struct sink *k, struct err *err)
         return false;
     struct run r = {.p = p, .stages = stages};
     bool ok = run_batches(&r, series, k, err);
+    show_source(p);
     for (size_t i = 0; i < p->pieces_n; i++) {
         tally_add(p->s->tally, &p->pieces[i].tally, p->steps);
         piece_fini(p, &p->pieces[i], k->keeps);

@@ -450,13 +450,15 @@ START_TEST(test_explain)
     size_t n = query_explain(q, &v);
     ck_assert_uint_ge(n, 4);
     ck_assert_uint_eq(v[0].depth, 0);
-    bool rate = false, reused = false;
+    bool rate = false, reused = false, selector = false;
     for (size_t i = 0; i < n; i++) {
         rate = rate || (strcmp(v[i].what, "rate") == 0 && v[i].series == SERIES &&
                         v[i].samples == SERIES * 10);
+        selector = selector || (strcmp(v[i].what, "selector") == 0 && v[i].series == SERIES &&
+                                v[i].samples == 29 * SERIES);
         reused = reused || (v[i].reused && strcmp(v[i].what, "sum") == 0);
     }
-    ck_assert(rate && reused);
+    ck_assert(rate && reused && selector);
     query_free(&q);
     engine_free(&en);
     tsdb_close(&db);
