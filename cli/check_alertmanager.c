@@ -42,10 +42,11 @@ check_file(const char *path)
 {
     struct config_notify_file f;
     struct config_place place = {.line = 0};
+    struct config_opts o = {.place = &place};
     struct err e;
     size_t failed = 0;
     printf("Checking '%s'", path);
-    if (!config_notify_load(path, &f, &place, &e)) {
+    if (!config_notify_load(path, &o, &f, &e)) {
         printf("  FAILED: %s\n", e.text);
         if (place.line > 0 && strstr(e.text, "yaml: ") == NULL)
             printf("    at %s:%d%s%s\n", path, place.line, place.key[0] ? ": " : "", place.key);

@@ -439,6 +439,7 @@ load(struct config *c, str text, str dir, const struct config_opts *o, struct er
     struct schema_reader r;
     schema_reader_init(&r, c->arena, e);
     r.opts = o;
+    r.check_template = o->check_template;
     bool ok = read_main(&r, c, text, e);
     if (!ok) {
         note_file(&r, c->path_cstr);

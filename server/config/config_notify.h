@@ -116,10 +116,10 @@ struct config_notify_file {
     struct regex **regexes;
     size_t regexes_n;
 };
-struct config_place;
-/* place may be NULL. */
-bool config_notify_load(const char *path, struct config_notify_file *out, struct config_place *place,
-                        struct err *e) MUST_USE;
+struct config_opts;
+/* Of the options (NULL: none) check_template and place count. */
+bool config_notify_load(const char *path, const struct config_opts *o,
+                        struct config_notify_file *out, struct err *e) MUST_USE;
 void config_notify_close(struct config_notify_file *f);
 /* The interval of that name, or NULL. */
 const struct config_time_interval *config_notify_interval(const struct config_notify *n, str name);

@@ -51,14 +51,12 @@ struct rule_file {
 };
 
 struct parse_opts; /* query/parse.h */
-/* Checks a template of the alert `name`; server/template has one. */
-typedef bool rule_check_template(str name, str text, struct err *e);
 
 struct rule_file_opts {
     bool ignore_unknown_fields;
-    rule_check_template *check_template; /* NULL: templates are not looked at */
-    bool legacy_names;                  /* global metric_name_validation_scheme: legacy */
-    const struct parse_opts *parse;     /* PromQL options; NULL: the defaults */
+    config_check_template *check_template; /* NULL: templates are not looked at */
+    bool legacy_names;                     /* global metric_name_validation_scheme: legacy */
+    const struct parse_opts *parse;        /* PromQL options; NULL: the defaults */
 };
 
 /* Errors in the order Prometheus finds them, each a full line of text

@@ -98,6 +98,7 @@ struct schema_reader {
     struct regex **regexes; /* owned by whoever owns the arena; array in the arena */
     size_t regexes_n, regexes_cap;
     const void *opts;       /* the loader's, for checks */
+    config_check_template *check_template; /* or NULL */
 };
 
 void schema_reader_init(struct schema_reader *r, struct arena *a, struct err *e);

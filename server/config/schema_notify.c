@@ -515,18 +515,19 @@ config_notify_read(struct schema_reader *r, const char *path, struct config_noti
 }
 
 bool
-config_notify_load(const char *path, struct config_notify_file *out, struct config_place *place,
+config_notify_load(const char *path, const struct config_opts *o, struct config_notify_file *out,
                    struct err *e)
 {
     struct schema_reader r;
     struct arena *a = arena_new();
     *out = (struct config_notify_file){0};
     schema_reader_init(&r, a, e);
+    r.check_template = o ? o->check_template : NULL;
     bool ok = config_notify_read(&r, path, &out->notify, e);
     buf_free(&r.problem_text);
-    if (!ok && place != NULL) {
-        place->line = r.place.line;
-        memcpy(place->key, r.place.key, sizeof place->key);
+    if (!ok && o != NULL && o->place != NULL) {
+        o->place->line = r.place.line;
+        memcpy(o->place->key, r.place.key, sizeof o->place->key);
     }
     out->arena = a;
     out->regexes = r.regexes;

@@ -72,6 +72,16 @@ hostport_empty(const struct schema_field *f UNUSED, const void *v)
 const struct schema_type schema_hostport = {
     "string", sizeof(struct config_hostport), read_hostport, print_hostport, hostport_empty, NULL};
 
+/* A text with braces is a template, and has to be one. */
+static bool
+contains_template(const struct schema_reader *r, str s, bool *good, struct err *e)
+{
+    if (s.n < 2 || memmem(s.p, s.n, "{{", 2) == NULL)
+        return false;
+    *good = r->check_template == NULL || r->check_template(STR_EMPTY, s, e);
+    return true;
+}
+
 /* An URL that may be a template; printed as a secret. */
 
 static bool
@@ -83,8 +93,11 @@ read_template_url(struct schema_reader *r, const struct yaml_node *n,
     str *s = out;
     if (!schema_read_text(r, n, "config.plain", s))
         return false;
-    if (s->n == 0 || str_eq(*s, STRL("<secret>")) || memmem(s->p, s->n, "{{", 2) != NULL)
+    bool good;
+    if (s->n == 0 || str_eq(*s, STRL("<secret>")))
         return true;
+    if (contains_template(r, *s, &good, &e))
+        return good || schema_fail(r, n, "invalid template syntax: %s", e.text);
     return config_parse_http_url(*s, r->a, &u, &e) || schema_fail(r, n, "invalid URL: %s", e.text);
 }
 
@@ -305,8 +318,11 @@ check_responder(struct schema_reader *r, const struct yaml_node *n,
     if (p->id.n == 0 && p->username.n == 0 && p->name.n == 0)
         return schema_fail(r, n, "opsGenieConfig responder %.*s has to have at least one of id, "
                                  "username or name specified", STR_ARG(text));
-    if (p->type.n > 1 && memmem(p->type.p, p->type.n, "{{", 2) != NULL)
-        return true;
+    struct err e;
+    bool good;
+    if (contains_template(r, p->type, &good, &e))
+        return good || schema_fail(r, n, "opsGenieConfig responder %.*s type contains invalid "
+                                         "template syntax: %s", STR_ARG(text), e.text);
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (p->type.n == strlen(types[i]) && strncasecmp(p->type.p, types[i], p->type.n) == 0)
             return true;

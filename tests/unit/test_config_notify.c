@@ -74,6 +74,36 @@ END_TEST
 
 #define ROUTE "route: {receiver: a}\n"
 
+static bool
+no_template(str name, str text, struct err *e)
+{
+    return err_set(e, ERR_PARSE, "template: %.*s:1: in %.*s", STR_ARG(name), STR_ARG(text));
+}
+
+static void
+template_bad(const char *receiver, const char *words)
+{
+    struct buf b = {0};
+    struct config_opts o = {.check_template = no_template};
+    struct config *c;
+    struct err e;
+    buf_printf(&b, "alerting: {route: {receiver: a}, receivers: [{name: a, %s}]}", receiver);
+    ck_assert(!config_parse(buf_str(&b), "/etc/x", &o, &c, &e));
+    ck_assert_str_eq(e.text, words);
+    buf_free(&b);
+}
+
+/* Where Alertmanager looks at templates at load. */
+START_TEST(test_templates)
+{
+    template_bad("webhook_configs: [{url: 'http://{{h'}]",
+                 "invalid template syntax: template: :1: in http://{{h");
+    template_bad("opsgenie_configs: [{api_key: k, responders: [{id: i, type: '{{t'}]}]",
+                 "opsGenieConfig responder {i   {{t} type contains invalid template syntax: "
+                 "template: :1: in {{t");
+}
+END_TEST
+
 START_TEST(test_faults)
 {
     bad("receivers: [{name: a}]\n", "no routes provided");
@@ -219,10 +249,11 @@ START_TEST(test_conformance)
     for (size_t i = 0; i < n; i++) {
         struct config_notify_file f;
         struct config_place place = {.line = 0};
+        struct config_opts o = {.place = &place};
         char *path = io_join(dir, list[i].name);
         bool want = strstr(list[i].name, "both") == NULL && strstr(list[i].name, "-no-") == NULL &&
                     strstr(list[i].name, "invalid") == NULL && strstr(list[i].name, "nil") == NULL;
-        bool got = config_notify_load(path, &f, &place, &e);
+        bool got = config_notify_load(path, &o, &f, &e);
         ck_assert_msg(got == want, "%s: %s", path, want ? e.text : "is taken");
         ck_assert(got || place.line > 0);
         if (got)
@@ -234,5 +265,5 @@ START_TEST(test_conformance)
 }
 END_TEST
 
-UNIT_MAIN("config_notify", test_routes, test_faults, test_global, test_matchers, test_matchers_random,
+UNIT_MAIN("config_notify", test_routes, test_templates, test_faults, test_global, test_matchers, test_matchers_random,
           test_conformance)
