@@ -1,31 +1,14 @@
 /* eval_priv.h - the evaluator inside; included by query/eval*.c, binary*.c, aggregate*.c
- * and their tests only.
- *
- * ACCOUNTING.  query.max-samples is held against what Prometheus would have in memory,
- * although most of it never exists here: ev->cur follows its "current samples" node by
- * node, ev->peak is the highest it came to.  Rules, per kind of node:
- *
- *   selector          + one per step with a sample
- *   range function    while a series is read: + its largest window; then + its results
- *   operators,        at each step: + the operands' samples and the results at that step;
- *   other functions   afterwards: what was there before + the results
- *   aggregations      afterwards: what was there before + the results
- *
- * A tally counts samples for the stats; each subquery and step-invariant expression has
- * its own, folded into the outer one.
- */
+ * and their tests only. */
 #pragma once
 #include "base/thread.h"
 #include "query/annotation.h"
 #include "query/budget.h"
 #include "query/engine.h"
 #include "query/eval.h"
+#include "query/eval_account.h"
+#include "query/eval_labels.h"
 #include "query/plan.h"
-
-struct tally {
-    uint64_t total, read;
-    uint64_t *total_step, *read_step; /* one per step of the scope's grid, or NULL */
-};
 
 /* What a node is evaluated on. */
 struct scope {
@@ -131,47 +114,6 @@ const char *binop_text(enum binop op);
 const char *aggregation_text(enum aggregation op);
 bool aggregate(struct eval *ev, const struct scope *s, const struct expr *e, struct vec *out,
                struct err *err) MUST_USE;
-
-/* Accounting: eval_account.c. */
-bool account_check(struct eval *ev, struct err *err) MUST_USE;
-/* The samples of rows: one per float, more per histogram. */
-uint64_t account_rows(const struct vec *v, size_t steps);
-uint64_t account_row(const struct row *r, size_t steps);
-/* Adds one per step with a sample; how many there are. */
-size_t account_steps(const struct row *r, size_t steps, uint32_t *count);
-/* An operator's steps: `before` is ev->cur before its operands were evaluated, ev->cur
- * what it is now; in and out hold samples per step, out_total the results' weight. */
-struct account_step {
-    uint64_t before, out_total;
-    const uint32_t *in, *out;
-    uint32_t in_scalars;
-    size_t steps;
-};
-bool account_operator(struct eval *ev, const struct account_step *a, struct err *err) MUST_USE;
-/* The same for one value per step made of some operands of one value each. */
-bool account_scalar(struct eval *ev, uint64_t before, unsigned operands, size_t steps,
-                    struct err *err) MUST_USE;
-struct tally tally_new(struct arena *a, size_t steps, bool per_step);
-void tally_add(struct tally *to, const struct tally *from, size_t steps);
-
-/* Labels: eval_labels.c. */
-bool labels_is_metadata(str name);
-/* Without __name__, __type__, __unit__. */
-struct labels labels_drop_metadata(struct arena *a, struct labels ls);
-/* Drops names now, or marks the row when removal is delayed. */
-void row_drop_name(const struct eval *ev, struct arena *a, struct row *r);
-/* True if two of the label sets are equal (without metadata, if so asked). */
-bool labels_collide(const struct labels *v, size_t n, bool without_metadata);
-bool vec_has_same_labels(const struct vec *v);
-/* Both have the same name, type and unit labels. */
-bool labels_same_metadata(struct labels a, struct labels b);
-/* Merges rows with equal labels; fails where two have a sample in one step, *step_out
- * being the first such step. */
-bool vec_merge_same(struct arena *a, struct vec *v, size_t steps, size_t *step_out,
-                    struct err *err) MUST_USE;
-/* Names dropped late: cleans the labels of marked rows and merges. */
-bool vec_clean_names(struct arena *a, struct vec *v, size_t steps, struct err *err) MUST_USE;
-#define SAME_LABELSET_TEXT "vector cannot contain metrics with the same labelset"
 
 static inline struct budget_place
 place_of(const struct expr *e)

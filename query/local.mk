@@ -11,8 +11,8 @@ libquery_a_SOURCES += query/budget.c query/budget.h
 libquery_a_SOURCES += query/lookup.c query/lookup.h
 libquery_a_SOURCES += query/plan.c query/plan.h query/plan_priv.h query/plan_select.c
 libquery_a_SOURCES += query/fetch.c query/fetch.h query/fetch_smooth.c
-libquery_a_SOURCES += query/eval.c query/eval.h query/eval_priv.h query/eval_account.c query/eval_call.c \
-	query/eval_labels.c query/eval_matrix.c query/eval_scope.c
+libquery_a_SOURCES += query/eval.c query/eval.h query/eval_priv.h query/eval_account.c query/eval_account.h query/eval_call.c \
+	query/eval_labels.c query/eval_labels.h query/eval_matrix.c query/eval_scope.c
 libquery_a_SOURCES += query/pipe.c query/pipe_priv.h query/pipe_build.c query/pipe_run.c query/pipe_series.c
 libquery_a_SOURCES += query/binary.c query/binary_match.c query/binary_match.h query/binary_priv.h query/binary_scalar.c
 libquery_a_SOURCES += query/aggregate.c query/aggregate_priv.h query/aggregate_float.c query/aggregate_pick.c \

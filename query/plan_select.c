@@ -241,7 +241,10 @@ plan_select(struct planner *p, struct expr *e, const struct grid *g, struct err 
 
 /* --- equal sub-expressions --- */
 
-enum { SHARE_NODES_MAX = 500 }; /* printing each is quadratic in the depth */
+enum {
+    SHARE_NODES_MAX = 500, /* printing each is quadratic in the depth */
+    SHARE_TEXT_MAX = 20000,
+};
 
 struct seen {
     struct expr *e;
@@ -359,6 +362,12 @@ void
 plan_share(struct planner *p)
 {
     struct sharing s = {.p = p, .by_text = lookup_new(p->arena)};
+    struct buf all = {0};
+    print_expr(&all, p->plan->root);
+    bool too_long = all.n > SHARE_TEXT_MAX;
+    buf_free(&all);
+    if (too_long)
+        return;
     share(&s, p->plan->root, &p->plan->grid);
     if (s.marks_n > 1)
         qsort(s.marks, s.marks_n, sizeof(*s.marks), by_node);
