@@ -31,8 +31,11 @@ compact_picked(struct tsdb *db, struct block_list *l, const size_t *picked, size
                const struct compact_job *how, struct err *e)
 {
     struct block **v = MEM_ARRAY(struct block *, n);
-    for (size_t i = 0; i < n; i++)
-        v[i] = l->v[picked[i]];
+    size_t filled = 0;
+    for (int late = 0; late < 2; late++) /* of equal times the first one's sample is kept */
+        for (size_t i = 0; i < n; i++)
+            if (block_meta(l->v[picked[i]])->out_of_order == (bool)late)
+                v[filled++] = l->v[picked[i]];
     struct compact_job job = *how;
     struct compact_result r;
     job.dir = db->dir;

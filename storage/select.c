@@ -289,6 +289,20 @@ view_part_read(const struct view *v, const struct view_series *s, size_t k, int6
     return block_read(s->parts[k].block, s->parts[k].series, mint, maxt, a, out, e);
 }
 
+/* Of equal times the sample in order wins over a late one, wherever either lies: in-order
+ * blocks first, then the head, then blocks of late samples.  So compaction changes nothing. */
+static size_t
+view_part_rank(const struct view_series *s, size_t k, size_t parts)
+{
+    size_t rank = 0;
+    bool late = k < s->parts_n && block_meta(s->parts[k].block)->out_of_order;
+    for (size_t i = 0; i < parts; i++) {
+        bool other = i < s->parts_n && block_meta(s->parts[i].block)->out_of_order;
+        rank += other != late ? late : i < k;
+    }
+    return rank;
+}
+
 bool
 view_read(const struct view *v, size_t i, const struct selected *sel, int64_t mint, int64_t maxt,
           struct arena *a, struct column *out, struct err *e)
@@ -310,7 +324,7 @@ view_read(const struct view *v, size_t i, const struct selected *sel, int64_t mi
     struct column *c = ARENA_ZARRAY(a, struct column, disjoint ? 0 : parts);
     const struct column **in = ARENA_ARRAY(a, const struct column *, parts);
     for (size_t k = 0; k < parts; k++) {
-        in[k] = &c[k];
+        in[disjoint ? k : view_part_rank(s, k, parts)] = &c[k];
         if (!view_part_read(v, s, k, mint, maxt, a, disjoint ? out : &c[k], e))
             return false;
     }

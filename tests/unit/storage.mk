@@ -37,3 +37,6 @@ tests_unit_test_crash_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_isolation
 tests_unit_test_isolation_SOURCES = tests/unit/test_isolation.c
 tests_unit_test_isolation_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_restart
+tests_unit_test_restart_SOURCES = tests/unit/test_restart.c
+tests_unit_test_restart_LDADD = $(UNIT_LIBS)
