@@ -39,19 +39,16 @@ snapshot_deleted(const struct head *h, uint32_t id, struct arena *a)
     return iv;
 }
 
-/* The newest sample, where the series record has it and nothing could hide or follow it. */
+/* The newest sample, where the series record has it and nothing could hide or follow it.
+ * XOR2 keeps stale markers apart from its last value, so its chunks are read. */
 static bool
 snapshot_newest(const struct series *s, const struct head_want *want, struct head_series *out)
 {
-    bool floats = s->encoding == CHUNK_XOR || s->encoding == CHUNK_XOR2;
-    if (!want->newest || !floats || s->x.t > want->maxt || s->flags & SERIES_TOMBSTONED ||
+    if (!want->newest || s->encoding != CHUNK_XOR || s->x.t > want->maxt || s->flags & SERIES_TOMBSTONED ||
         (s->extra && s->extra->ooo))
         return false;
-    const struct chunk_xor *x = s->encoding == CHUNK_XOR2 ? &s->extra->xor2->x : &s->x;
-    if (x->t != s->x.t)
-        return false;
     out->newest_only = true;
-    out->newest = f64_from_bits(x->value);
+    out->newest = f64_from_bits(s->x.value);
     return true;
 }
 
