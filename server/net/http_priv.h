@@ -36,6 +36,7 @@ struct transfer {
     struct http_response response;
     bool body_over;              /* larger than it may be */
     bool body_cut;               /* of an answer whose status is what counts */
+    bool in_body;                /* the headers are complete */
     int64_t start_ms;
     /* copies of the request */
     char *method, *url, *unix_socket;
@@ -60,6 +61,12 @@ bool transfer_prepare(struct transfer *t, struct err *e) MUST_USE;
 /* Judges curl's result.  Returns false with e on failure; if *again is set the next
  * stage has to be prepared and run. */
 bool transfer_finish(struct transfer *t, CURLcode rc, bool *again, struct err *e);
+
+#define REDIRECTS_MAX 10 /* Go's */
+/* curl's result in Go's words (http_error.c); returns false. */
+bool transfer_error(struct transfer *t, CURLcode rc, struct err *e);
+/* Puts 'Get "URL": ' before a sentence. */
+void transfer_prefix_error(const struct transfer *t, struct err *e);
 
 /* OAuth2 (http_oauth2.c): is a token needed, the form that asks for one, its answer. */
 bool oauth2_wants_token(struct http_client *c);

@@ -1,5 +1,4 @@
 /* http_transfer.c - one request onto a curl handle, and curl's result into our words. */
-#include <errno.h>
 #include <strings.h>
 
 #include "base/clock.h"
@@ -9,7 +8,6 @@
 
 #define HEADER_VALUE_MAX 4096
 #define TOKEN_BODY_MAX (1u << 20)
-#define REDIRECTS_MAX 10 /* Go's */
 
 struct transfer *
 transfer_new(struct http_client *c, CURL *curl, const struct http_request *r)
@@ -150,6 +148,7 @@ on_header(char *p, size_t size, size_t n, void *arg)
     str line = STR(p, n);
 
     (void)size;
+    t->in_body = line.n <= 2 && t->response.status_text.n > 0; /* the empty line behind them */
     if (str_starts(line, STRL("HTTP/"))) { /* a new answer: after a redirect or 100 */
         keep_status(line, &r->status_text);
         buf_clear(&r->content_type);
@@ -269,6 +268,7 @@ set_common(struct transfer *t)
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 1L); /* whatever answers is quoted in the error */
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_slist_free_all(t->headers);
     t->headers = NULL;
@@ -338,137 +338,20 @@ transfer_prepare(struct transfer *t, struct err *e)
     return true;
 }
 
-/* Go's name of the operation in its errors: "Get", "Post". */
-static void
-put_operation(struct buf *b, const struct transfer *t)
-{
-    char name[16] = "";
-    for (size_t i = 0; i + 1 < sizeof name && t->method[i]; i++)
-        name[i] = i ? (char)(t->method[i] | 0x20) : t->method[i];
-    char *url = NULL, *password = NULL;
-    CURLU *u = curl_url();
-    /* A password in the URL is not for logs. */
-    if (curl_url_set(u, CURLUPART_URL, t->url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK &&
-        curl_url_set(u, CURLUPART_PASSWORD, "xxxxx", 0) == CURLUE_OK)
-        curl_url_get(u, CURLUPART_URL, &url, 0);
-    buf_printf(b, "%s \"%s\": ", name, url ? url : t->url);
-    curl_free(url);
-    curl_free(password);
-    curl_url_cleanup(u);
-}
-
-static void
-put_peer(struct buf *b, CURL *curl)
-{
-    char *ip = NULL;
-    long port = 0;
-
-    curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &ip);
-    curl_easy_getinfo(curl, CURLINFO_PRIMARY_PORT, &port);
-    if (ip && *ip)
-        buf_printf(b, strchr(ip, ':') ? " [%s]:%ld" : " %s:%ld", ip, port);
-}
-
-/* strerror in Go's spelling. */
-static const char *
-go_errno(long errnum)
-{
-    switch (errnum) {
-    case ECONNREFUSED: return "connection refused";
-    case ECONNRESET: return "connection reset by peer";
-    case EHOSTUNREACH: return "no route to host";
-    case ENETUNREACH: return "network is unreachable";
-    case ENOENT: return "no such file or directory";
-    case EACCES: return "permission denied";
-    case EPIPE: return "broken pipe";
-    default: return errnum ? strerror((int)errnum) : "connection refused";
-    }
-}
-
-static void
-put_host(struct buf *b, const struct transfer *t)
-{
-    char *host = NULL;
-    CURLU *u = curl_url();
-    if (curl_url_set(u, CURLUPART_URL, t->url, 0) == CURLUE_OK)
-        curl_url_get(u, CURLUPART_HOST, &host, 0);
-    buf_put(b, str_of(host ? host : t->url));
-    curl_free(host);
-    curl_url_cleanup(u);
-}
-
-static bool
-network_error(struct transfer *t, CURLcode rc, struct err *e)
-{
-    struct buf b = {0};
-    long errnum = 0;
-
-    if (t->body_over)
-        return err_set(e, ERR_LIMIT, "body size limit exceeded");
-    curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &errnum);
-    put_operation(&b, t);
-    switch (rc) {
-    case CURLE_OPERATION_TIMEDOUT:
-        buf_lit(&b, "context deadline exceeded");
-        break;
-    case CURLE_COULDNT_CONNECT:
-        if (t->unix_socket)
-            buf_printf(&b, "dial unix %s", t->unix_socket);
-        else
-            buf_lit(&b, "dial tcp");
-        if (!t->unix_socket)
-            put_peer(&b, t->curl);
-        buf_printf(&b, ": connect: %s", go_errno(errnum));
-        break;
-    case CURLE_COULDNT_RESOLVE_HOST:
-        buf_lit(&b, "dial tcp: lookup ");
-        put_host(&b, t);
-        buf_lit(&b, ": no such host");
-        break;
-    case CURLE_GOT_NOTHING:
-        buf_lit(&b, "EOF");
-        break;
-    case CURLE_PARTIAL_FILE:
-        buf_lit(&b, "unexpected EOF");
-        break;
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-        buf_printf(&b, "%s tcp", rc == CURLE_RECV_ERROR ? "read" : "write");
-        put_peer(&b, t->curl);
-        buf_printf(&b, ": %s", go_errno(errnum ? errnum : ECONNRESET));
-        break;
-    case CURLE_TOO_MANY_REDIRECTS:
-        buf_printf(&b, "stopped after %d redirects", REDIRECTS_MAX);
-        break;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        buf_lit(&b, "unsupported protocol scheme");
-        break;
-    default:
-        buf_put(&b, str_of(t->error[0] ? t->error : curl_easy_strerror(rc)));
-    }
-    err_set(e, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_NET, "%s", buf_cstr(&b));
-    buf_free(&b);
-    return false;
-}
-
 bool
 transfer_finish(struct transfer *t, CURLcode rc, bool *again, struct err *e)
 {
     long status = 0;
 
     *again = false;
-    if (rc != CURLE_OK && !t->body_cut)
-        return network_error(t, rc, e);
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+    if ((rc != CURLE_OK && !t->body_cut) || status == 0)
+        return transfer_error(t, rc, e);
     t->response.status = (int)status;
     if (t->stage == TRANSFER_REQUEST)
         return true;
     if (!oauth2_take_answer(t->client, &t->response, e)) {
-        struct buf b = {0};
-        put_operation(&b, t);
-        err_prefix(e, "%s", buf_cstr(&b));
-        buf_free(&b);
+        transfer_prefix_error(t, e);
         return false;
     }
     http_response_fini(&t->response);

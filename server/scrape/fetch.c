@@ -6,6 +6,7 @@
 #include "base/metric.h"
 #include "base/num.h"
 #include "base/panic.h"
+#include "server/scrape/gzip_fault.h"
 
 static void
 on_done(void *arg, bool ok, struct http_response *r, const struct err *e)
@@ -64,12 +65,12 @@ inflate(struct arrival *a, struct buf *plain, struct err *e)
 {
     str body = buf_str(&a->r.body);
 
-    if (body.n == 0)
-        return err_set(e, ERR_NET, "EOF");
-    if (gzip_inflate(body, body_max(a->job->s), plain, e))
+    if (body.n && gzip_inflate(body, body_max(a->job->s), plain, e))
         return true;
-    if (e->kind == ERR_LIMIT)
+    if (body.n && e->kind == ERR_LIMIT)
         err_set(e, ERR_LIMIT, "body size limit exceeded");
+    else
+        gzip_fault(body, e);
     return false;
 }
 

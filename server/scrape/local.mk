@@ -6,5 +6,5 @@ libserver_a_SOURCES += \
 	server/scrape/page.c server/scrape/page_format.c server/scrape/page_labels.c \
 	server/scrape/page_text.c server/scrape/page_nhcb.c
 libserver_a_SOURCES += \
-	server/scrape/schedule.c server/scrape/fetch.c server/scrape/failure_log.c \
+	server/scrape/schedule.c server/scrape/fetch.c server/scrape/gzip_fault.c server/scrape/failure_log.c \
 	server/scrape/pool.c server/scrape/scraper.c server/scrape/views.c
