@@ -7,7 +7,7 @@
 set -eu
 MESSY_DIFFER=2
 API_DIFFER=11
-SCRAPE_DIFFER=40
+SCRAPE_DIFFER=0
 
 source=${NARTHEX_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 narthex=${NARTHEX:-$source/build/narthex}
