@@ -11,8 +11,13 @@ include tests/unit/server.mk
 include tests/unit/scrape.mk
 include tests/unit/web.mk
 
+if HAVE_CHECK
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+else
+check-local:
+	@echo "The unit tests need Debian's package check: install it and run configure again." && exit 1
+endif
 
 include tests/fuzz/local.mk
 include tests/e2e/local.mk
