@@ -41,4 +41,7 @@
 #define LIMIT_TARGETS_PER_JOB 200000
 #define LIMIT_TEMPLATE_DEPTH 100000       /* text/template's */
 #define LIMIT_TEMPLATE_OUTPUT_BYTES (4u << 20)
+#define LIMIT_TEMPLATE_TEXT_BYTES (16u << 20)   /* one text or file */
+#define LIMIT_TEMPLATE_MEMORY_BYTES (256u << 20) /* of a run */
+#define LIMIT_TEMPLATE_STEPS 10000000u          /* of a run: a range may count far */
 #define LIMIT_NOTIFY_ALERTS 100000        /* alerts held */

@@ -37,3 +37,8 @@ str url_port(const struct url *u);
 /* url.QueryEscape and url.PathEscape. */
 void url_put_query_escaped(struct buf *out, str s);
 void url_put_path_escaped(struct buf *out, str s);
+
+/* net.SplitHostPort: "host:port", "[::1]:port"; false if it is none. */
+bool url_split_host_port(str s, str *host, str *port);
+/* net.ParseIP succeeds. */
+bool url_is_ip(str s);

@@ -16,7 +16,8 @@ struct zone {
     struct buf image;
     str times;  /* n × int64 big endian */
     str types;  /* n × index */
-    str infos;  /* 6 bytes each: offset, dst, name */
+    str infos;  /* 6 bytes each: offset, dst, where in chars the abbreviation starts */
+    str chars;
     size_t n;
 };
 
@@ -60,6 +61,7 @@ parse(struct zone *z)
     z->times = dec_bytes(&d, (size_t)h.times * 8);
     z->types = dec_bytes(&d, h.times);
     z->infos = dec_bytes(&d, (size_t)h.types * 6);
+    z->chars = dec_bytes(&d, h.chars);
     z->n = h.times;
     for (size_t i = 0; i < z->types.n; i++)
         if ((uint8_t)z->types.p[i] >= h.types)
@@ -120,10 +122,10 @@ find(str name)
     return z;
 }
 
-/* Seconds east of UTC at the moment: the type of the last transition before it, or the
- * first type. */
+/* Seconds east of UTC and abbreviation at the moment: the type of the last transition
+ * before it, or the first type. */
 static int
-offset_at(const struct zone *z, int64_t unix_s)
+offset_at(const struct zone *z, int64_t unix_s, str *abbreviation)
 {
     size_t low = 0, high = z->n;
 
@@ -137,7 +139,11 @@ offset_at(const struct zone *z, int64_t unix_s)
     }
     size_t type = low ? (uint8_t)z->types.p[low - 1] : 0;
     struct dec d = dec_of(str_from(z->infos, type * 6));
-    return (int32_t)dec_u32_be(&d);
+    int offset_s = (int32_t)dec_u32_be(&d);
+    dec_skip(&d, 1);
+    str name = str_from(z->chars, dec_u8(&d));
+    *abbreviation = STR(name.p, strnlen(name.p, name.n));
+    return offset_s;
 }
 
 void
@@ -165,17 +171,28 @@ zone_civil_at(int64_t unix_s, int offset_s, struct civil_time *out)
 }
 
 bool
+zone_at(str name, int64_t unix_s, int *offset_s, str *abbreviation)
+{
+    *offset_s = 0;
+    *abbreviation = STRL("UTC");
+    if (name.n == 0 || str_eq(name, STRL("UTC")))
+        return true;
+    const struct zone *z = find(name);
+    if (z)
+        *offset_s = offset_at(z, unix_s, abbreviation);
+    return z != NULL;
+}
+
+bool
 zone_civil(str name, int64_t unix_ms, struct civil_time *out)
 {
     int64_t s = unix_ms / 1000 - (unix_ms % 1000 < 0);
-    const struct zone *z = NULL;
+    int offset_s;
+    str abbreviation;
 
-    if (name.n && !str_eq(name, STRL("UTC"))) {
-        z = find(name);
-        if (!z)
-            return false;
-    }
-    zone_civil_at(s, z ? offset_at(z, s) : 0, out);
+    if (!zone_at(name, s, &offset_s, &abbreviation))
+        return false;
+    zone_civil_at(s, offset_s, out);
     return true;
 }
 

@@ -16,5 +16,8 @@ struct civil_time {
  * if there is no such zone. */
 bool zone_civil(str name, int64_t unix_ms, struct civil_time *out);
 bool zone_exists(str name);
+/* Seconds east of UTC and the zone's abbreviation ("CEST") at that moment; the text lives
+ * as long as the process. */
+bool zone_at(str name, int64_t unix_s, int *offset_s, str *abbreviation);
 /* Date of a moment `offset_s` east of UTC, proleptic Gregorian. */
 void zone_civil_at(int64_t unix_s, int offset_s, struct civil_time *out);

@@ -6,5 +6,7 @@ include server/config/local.mk
 include server/discovery/local.mk
 include server/scrape/local.mk
 libserver_a_SOURCES += server/remote/write_v2.c
-libserver_a_SOURCES += server/template/template_text.c
 include server/notify/local.mk
+include server/template/local.mk
+libserver_a_SOURCES += server/rules/rules.c server/rules/rules_load.c server/rules/group.c
+libserver_a_SOURCES += server/rules/rule_record.c server/rules/rule_alert.c

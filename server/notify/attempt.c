@@ -115,7 +115,6 @@ attempt_run(struct attempt *t, struct notifier *n, const struct delivery *d, str
     t->env = (struct template_env){
         .external_url = n->opts.external_url,
         .now_ms = clock_now_ms(),
-        .functions = TEMPLATE_ALERTMANAGER,
     };
     t->data = (struct template_notification){
         .receiver = quote_meta(t->arena, d->target->receiver->name),
@@ -126,6 +125,7 @@ attempt_run(struct attempt *t, struct notifier *n, const struct delivery *d, str
         .n = d->alerts_n,
     };
     t->data.route_labels = route_labels(t);
+    t->data.route_labels_rendered = true;
     attempt_show(t, 0);
     bool ok = d->target->sender->send(t);
     arena_free(&t->arena);

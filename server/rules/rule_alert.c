@@ -60,12 +60,14 @@ template_query(void *arg, str expr, struct arena *a, struct tvalue *out, struct 
     size_t n = v->type == VALUE_VECTOR ? v->vec.n : v->type == VALUE_SCALAR ? 1 : 0;
     struct labels *ls = ARENA_ZARRAY(a, struct labels, n + 1);
     double *values = ARENA_ARRAY(a, double, n + 1);
+    const struct histogram **h = ARENA_ZARRAY(a, const struct histogram *, n + 1);
     for (size_t i = 0; i < n; i++) {
         bool scalar = v->type == VALUE_SCALAR;
         ls[i] = scalar ? LABELS_EMPTY : labels_copy(a, v->vec.v[i].labels);
         values[i] = scalar ? v->scalar : v->vec.v[i].v[0];
+        h[i] = !scalar && v->vec.v[i].h ? v->vec.v[i].h[0] : NULL;
     }
-    template_value_vector(a, ls, values, n, out);
+    template_value_vector(a, ls, values, h, n, out);
     query_free(&q);
     return true;
 }
@@ -80,7 +82,6 @@ expand(const struct rule_tick *t, str text, const struct template_alert *data)
         .external_url = str_of(r->external_url),
         .path_prefix = str_of(r->path_prefix),
         .now_ms = t->ts_ns / 1000000,
-        .functions = TEMPLATE_PROMETHEUS,
     };
     struct err e = ERR_INIT;
     str out;
@@ -139,6 +140,7 @@ alerts_of_result(const struct rule_tick *t, struct active_alert **out, struct er
             .labels = r->labels,
             .external_labels = t->group->config->global.external_labels,
             .value = histogram ? 0 : r->v[0],
+            .histogram = histogram ? r->h[0] : NULL,
         };
         v[i].labels = alert_labels(t, r->labels, &data);
         v[i].annotations = alert_annotations(t, &data);
@@ -276,7 +278,7 @@ merge(const struct rule_tick *t, const struct active_alert *fresh, size_t n, str
 bool
 rule_alert(const struct rule_tick *t, struct rule_output *out, struct err *e)
 {
-    struct active_alert *fresh;
+    struct active_alert *fresh = NULL;
     int64_t limit = t->group->def->limit;
 
     if (!alerts_of_result(t, &fresh, e))

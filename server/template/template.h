@@ -13,9 +13,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "model/histogram.h"
 #include "model/labels.h"
-
-enum tkind { T_NIL, T_BOOL, T_INT, T_FLOAT, T_STR, T_LIST, T_MAP, T_STRUCT, T_TIME, T_DURATION, T_FUNC };
 
 struct tvalue; /* see template_value.h for making and reading values */
 
@@ -32,13 +31,14 @@ struct template_env {
     void *query_arg;
     str external_url, path_prefix;
     int64_t now_ms;
-    enum { TEMPLATE_PROMETHEUS, TEMPLATE_ALERTMANAGER } functions;
 };
 bool template_run(const struct template_set *s, const struct template_env *env,
                   const struct tvalue *data, struct arena *a, struct buf *out, struct err *e) MUST_USE;
-/* Runs a text that may call the set's templates: a receiver's field.  On failure out has
- * what was rendered until then. */
+/* Runs a text that may call the set's templates; escaped for HTML or not, whatever the set
+ * is.  An empty text gives nothing.  On failure out has what was rendered until then. */
 bool template_run_text(const struct template_set *s, str text, const struct template_env *env,
+                       const struct tvalue *data, struct arena *a, struct buf *out, struct err *e) MUST_USE;
+bool template_run_html(const struct template_set *s, str text, const struct template_env *env,
                        const struct tvalue *data, struct arena *a, struct buf *out, struct err *e) MUST_USE;
 
 /* Rule labels and annotations: $labels, $value, $externalLabels, $externalURL defined.
@@ -48,8 +48,9 @@ struct template_alert {
     struct labels labels;           /* with __name__ */
     struct labels external_labels;
     double value;
+    const struct histogram *histogram; /* the value if not NULL */
 };
 bool template_expand_alert(str text, const struct template_alert *d, const struct template_env *env,
                            struct arena *a, str *out, struct err *e);
-/* Load-time check of a rule's template. */
-bool template_check_alert(str text, struct err *e) MUST_USE;
+/* Load-time check of a rule's template; name: the alert's. */
+bool template_check_alert(str name, str text, struct err *e) MUST_USE;

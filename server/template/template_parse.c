@@ -3,39 +3,88 @@
  *   text    = { TEXT | "{{" action "}}" }
  *   action  = pipeline | "if" pipeline … | "range" … | "with" … | "define" STRING …
  *           | "template" STRING [pipeline] | "block" STRING pipeline … | "break" | "continue"
- *   pipeline= [ $x { "," $y } (":=" | "=") ] command { "|" command }
+ *   pipeline= [ $x [ "," $y ] (":=" | "=") ] command { "|" command }
  *   command = operand { operand }
  *   operand = term { "." name }
+ *
+ * Blanks within actions are tokens, and up to three tokens are looked ahead: that, and
+ * which token's line a fault is said to be on, is as in text/template, so that its words
+ * come out the same.
  */
-#include <stdlib.h>
-
-#include "base/num.h"
-#include "base/panic.h"
+#include "base/limits.h"
 #include "base/unicode.h"
 #include "model/strings.h"
-#include "server/template/template_priv.h"
+#include "server/template/template_node.h"
 
-#define DEPTH_MAX 500
+#define PARENS_MAX 500 /* nesting of expressions; guards the C stack */
+#define BLOCKS_MAX 500 /* nesting of actions */
 
+/* One template being read: the text's own, or that of a define or block. */
+struct scope {
+    struct scope *up;
+    str name;
+    str *vars;
+    size_t vars_n, vars_cap;
+    unsigned ranges;
+    uint32_t action_line;
+};
 struct parser {
     struct template_set *set;
     struct arena *a;
     const struct tsource *src;
-    size_t at;
-    bool in_action, trim_next;
-    unsigned where, range_depth, depth;
-    str *vars;
-    size_t vars_n, vars_cap;
+    struct lexer lex;
+    struct token token[3];
+    unsigned ahead;          /* how many of token are to be read again */
+    struct scope *scope;
+    unsigned parens, blocks;
+    struct ttree **tree;     /* of this text */
+    size_t trees_n, trees_cap;
     struct err *e;
 };
 
-static int
-line_of(const struct parser *p, size_t pos)
+/* --- tokens -------------------------------------------------------------------------------------- */
+
+static struct token
+next(struct parser *p)
 {
-    int line = 1;
-    for (size_t i = 0; i < pos && i < p->src->text.n; i++)
-        line += p->src->text.p[i] == '\n';
-    return line;
+    if (p->ahead)
+        p->ahead--;
+    else
+        p->token[0] = template_lex_next(&p->lex);
+    return p->token[p->ahead];
+}
+
+static void
+back(struct parser *p)
+{
+    p->ahead++;
+}
+
+static struct token
+peek(struct parser *p)
+{
+    struct token t = next(p);
+    back(p);
+    return t;
+}
+
+static struct token
+next_non_space(struct parser *p)
+{
+    struct token t;
+
+    do
+        t = next(p);
+    while (t.type == TOKEN_SPACE);
+    return t;
+}
+
+static struct token
+peek_non_space(struct parser *p)
+{
+    struct token t = next_non_space(p);
+    back(p);
+    return t;
 }
 
 static bool
@@ -46,22 +95,85 @@ fail(struct parser *p, const char *fmt, ...)
     struct buf b = {0};
     va_list ap;
 
-    buf_printf(&b, "template: %.*s:%d: ", STR_ARG(p->src->name), line_of(p, p->at));
     va_start(ap, fmt);
     buf_vprintf(&b, fmt, ap);
     va_end(ap);
-    err_set_at(p->e, ERR_PARSE, (int64_t)p->at, "%.*s", STR_ARG(buf_str(&b)));
+    err_set_at(p->e, ERR_PARSE, p->token[0].pos, "template: %.*s:%u: %.*s", STR_ARG(p->src->name), p->token[0].line,
+               STR_ARG(buf_str(&b)));
     buf_free(&b);
     return false;
 }
 
+static bool
+fail_quoted(struct parser *p, const char *before, str s, const char *after)
+{
+    struct buf b = {0};
+
+    unicode_put_quoted(&b, s);
+    fail(p, "%s%.*s%s", before, STR_ARG(buf_str(&b)), after);
+    buf_free(&b);
+    return false;
+}
+
+/* As it is shown in words: the first ten characters, quoted. */
+static void
+put_token(struct buf *out, struct token t)
+{
+    size_t at = 0, len;
+
+    if (t.type == TOKEN_EOF) {
+        buf_lit(out, "EOF");
+    } else if (t.type == TOKEN_ERROR) {
+        buf_put(out, t.text);
+    } else if (t.type > TOKEN_KEYWORD) {
+        buf_printf(out, "<%.*s>", STR_ARG(t.text));
+    } else if (t.text.n > 10) {
+        for (int i = 0; i < 10 && at < t.text.n; i++, at += len)
+            utf8_decode(str_from(t.text, at), &len);
+        unicode_put_quoted(out, STR(t.text.p, at));
+        buf_lit(out, "...");
+    } else {
+        unicode_put_quoted(out, t.text);
+    }
+}
+
+static bool
+unexpected(struct parser *p, struct token t, const char *context)
+{
+    struct buf b = {0};
+    uint32_t line = p->scope->action_line;
+
+    if (t.type != TOKEN_ERROR) {
+        buf_lit(&b, "unexpected ");
+        put_token(&b, t);
+        buf_printf(&b, " in %s", context);
+    } else {
+        put_token(&b, t);
+        if (line && line != t.line)
+            buf_printf(&b, "%s started at %.*s:%u", str_ends(t.text, STRL(" action")) ? "" : " in action",
+                       STR_ARG(p->src->name), line);
+    }
+    fail(p, "%.*s", STR_ARG(buf_str(&b)));
+    buf_free(&b);
+    return false;
+}
+
+static bool
+expect(struct parser *p, enum token_type type, const char *context, struct token *out)
+{
+    *out = next_non_space(p);
+    return out->type == type || unexpected(p, *out, context);
+}
+
+/* --- nodes ----------------------------------------------------------------------------------------- */
+
 static struct tnode *
-node(struct parser *p, enum tnode_type type, size_t pos)
+node(struct parser *p, enum tnode_type type, uint32_t pos)
 {
     struct tnode *n = ARENA_NEW(p->a, struct tnode);
     n->type = type;
     n->pos = pos;
-    n->end = p->at;
+    n->source = p->src;
     return n;
 }
 
@@ -70,7 +182,6 @@ add_child(struct parser *p, struct tnode *n, struct tnode *c)
 {
     arena_grow(p->a, &n->child, &n->cap, n->n + 1, sizeof *n->child);
     n->child[n->n++] = c;
-    n->end = c->end;
 }
 
 static void
@@ -78,678 +189,565 @@ add_name(struct parser *p, struct tnode *n, str name)
 {
     arena_grow(p->a, &n->names, &n->names_cap, n->names_n + 1, sizeof *n->names);
     n->names[n->names_n++] = name;
-    n->end = p->at;
-}
-
-static str
-rest(const struct parser *p)
-{
-    return str_from(p->src->text, p->at);
-}
-
-static bool
-looking_at(const struct parser *p, const char *s)
-{
-    return str_starts(rest(p), str_of(s));
-}
-
-static bool
-is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 static void
-skip_space(struct parser *p)
+declare(struct parser *p, str name)
 {
-    while (p->at < p->src->text.n && is_space(p->src->text.p[p->at]))
-        p->at++;
+    struct scope *s = p->scope;
+    arena_grow(p->a, &s->vars, &s->vars_cap, s->vars_n + 1, sizeof *s->vars);
+    s->vars[s->vars_n++] = name;
 }
 
-/* "}}" or " -}}"; consumes it. */
-static bool
-at_action_end(struct parser *p)
-{
-    size_t before = p->at;
+/* --- terms ------------------------------------------------------------------------------------------- */
 
-    skip_space(p);
-    if (looking_at(p, "-}}") && p->at > before) {
-        p->at += 3;
-        p->trim_next = true;
-        return true;
-    }
-    if (looking_at(p, "}}")) {
-        p->at += 2;
-        return true;
-    }
-    p->at = before;
-    return false;
-}
+static bool parse_pipeline(struct parser *p, const char *context, enum token_type end, struct tnode **out);
 
 static bool
-is_name_char(uint32_t r)
+unquote(struct parser *p, struct token t, str *out)
 {
-    return r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') || r >= 0x80;
-}
-
-static str
-read_name(struct parser *p)
-{
-    size_t start = p->at;
-
-    while (p->at < p->src->text.n && is_name_char((unsigned char)p->src->text.p[p->at]))
-        p->at++;
-    return STR(p->src->text.p + start, p->at - start);
-}
-
-/* The next word without consuming it. */
-static str
-peek_word(struct parser *p)
-{
-    size_t before = p->at;
-
-    skip_space(p);
-    str w = read_name(p);
-    p->at = before;
-    return w;
-}
-
-static bool
-take_word(struct parser *p, const char *word)
-{
-    if (!str_eq(peek_word(p), str_of(word)))
-        return false;
-    skip_space(p);
-    p->at += strlen(word);
-    return true;
-}
-
-static bool parse_pipeline(struct parser *p, struct tnode **out, const char *context);
-
-/* --- literals ------------------------------------------------------------------------------ */
-
-static bool
-parse_string(struct parser *p, str *out)
-{
-    str s = rest(p);
-    size_t end = 1;
-    char quote = s.p[0];
-
-    while (end < s.n && s.p[end] != quote && (quote == '`' || s.p[end] != '\n'))
-        end += quote != '`' && s.p[end] == '\\' ? 2 : 1;
-    if (end >= s.n || s.p[end] != quote)
-        return fail(p, quote == '`' ? "unterminated raw quoted string" : "unterminated quoted string");
-    str body = STR(s.p + 1, end - 1);
-    p->at += end + 1;
-    if (quote == '`') {
-        *out = body;
-        return true;
-    }
     struct err inner;
-    if (!strings_unquote(body, quote, p->a, out, &inner))
-        return fail(p, "invalid syntax");
-    return true;
+    str inside = STR(t.text.p + 1, t.text.n - 2);
+
+    if (t.type == TOKEN_RAW_STRING) {
+        /* As strconv.Unquote: without carriage returns. */
+        char *s = ARENA_ARRAY(p->a, char, inside.n + 1);
+        size_t n = 0;
+        for (size_t i = 0; i < inside.n; i++)
+            if (inside.p[i] != '\r')
+                s[n++] = inside.p[i];
+        *out = STR(s, n);
+        return true;
+    }
+    return strings_unquote(inside, '"', p->a, out, &inner) || fail(p, "invalid syntax");
 }
-
-static struct tnode *
-parse_char(struct parser *p)
-{
-    size_t pos = p->at;
-    str s = rest(p), text;
-    size_t end = 1;
-    struct err inner;
-
-    while (end < s.n && s.p[end] != '\'' && s.p[end] != '\n')
-        end += s.p[end] == '\\' ? 2 : 1;
-    if (end >= s.n || s.p[end] != '\'') {
-        fail(p, "unterminated character constant");
-        return NULL;
-    }
-    p->at += end + 1;
-    if (!strings_unquote(STR(s.p + 1, end - 1), '\'', p->a, &text, &inner) || text.n == 0) {
-        fail(p, "malformed character constant: %.*s", (int)(end + 1), s.p);
-        return NULL;
-    }
-    size_t len;
-    struct tnode *n = node(p, N_NUMBER, pos);
-    n->is_int = n->is_float = true;
-    n->i = utf8_decode(text, &len);
-    n->f = (double)n->i;
-    return n;
-}
-
-static struct tnode *
-parse_number(struct parser *p)
-{
-    size_t pos = p->at;
-
-    if (p->src->text.p[p->at] == '+' || p->src->text.p[p->at] == '-')
-        p->at++;
-    while (p->at < p->src->text.n) {
-        char c = p->src->text.p[p->at];
-        bool sign = (c == '+' || c == '-') && strchr("eEpP", p->src->text.p[p->at - 1]);
-        if (!is_name_char((unsigned char)c) && c != '.' && !sign)
-            break;
-        p->at++;
-    }
-    str text = STR(p->src->text.p + pos, p->at - pos);
-    struct tnode *n = node(p, N_NUMBER, pos);
-    n->is_int = strings_parse_go_int(text, &n->i);
-    n->is_float = num_parse_go(text, &n->f);
-    if (n->is_int) {
-        n->f = (double)n->i;
-        n->is_float = true;
-    } else if (n->is_float && n->f == (double)(int64_t)n->f && n->f > -9e18 && n->f < 9e18) {
-        n->is_int = true; /* 1e3 is good as an int too */
-        n->i = (int64_t)n->f;
-    }
-    if (!n->is_int && !n->is_float) {
-        p->at = pos;
-        fail(p, "bad number syntax: \"%.*s\"", STR_ARG(text));
-        return NULL;
-    }
-    /* An untyped number is an int if it is written as one. */
-    n->b = strings_parse_go_int(text, &n->i);
-    return n;
-}
-
-/* --- operands ------------------------------------------------------------------------------- */
 
 static bool
 variable_known(const struct parser *p, str name)
 {
-    for (size_t i = p->vars_n; i > 0; i--)
-        if (str_eq(p->vars[i - 1], name))
+    for (size_t i = 0; i < p->scope->vars_n; i++)
+        if (str_eq(p->scope->vars[i], name))
             return true;
     return false;
 }
 
-static struct tnode *
-parse_variable(struct parser *p)
+static bool
+parse_identifier(struct parser *p, struct token t, struct tnode **out)
 {
-    size_t pos = p->at++;
-    read_name(p);
-    str name = STR(p->src->text.p + pos, p->at - pos);
+    struct tnode *n = node(p, N_IDENT, t.pos);
 
-    if (!variable_known(p, name)) {
-        fail(p, "undefined variable \"%.*s\"", STR_ARG(name));
-        return NULL;
-    }
-    struct tnode *n = node(p, N_VARIABLE, pos);
-    add_name(p, n, name);
-    return n;
+    n->text = t.text;
+    n->fn = template_function(t.text, p->set->where);
+    *out = n;
+    return n->fn || fail_quoted(p, "function ", t.text, " not defined");
 }
 
-static struct tnode *
-parse_identifier(struct parser *p)
+static bool
+parse_parens(struct parser *p, struct tnode **out)
 {
-    size_t pos = p->at;
-    str name = read_name(p);
-    struct tnode *n = node(p, N_IDENT, pos);
+    if (p->parens >= PARENS_MAX)
+        return fail(p, "max expression depth exceeded");
+    p->parens++;
+    bool ok = parse_pipeline(p, "parenthesized pipeline", TOKEN_RIGHT_PAREN, out);
+    p->parens--;
+    return ok;
+}
 
-    n->text = name;
-    if (str_eq(name, STRL("true")) || str_eq(name, STRL("false"))) {
-        n->type = N_BOOL;
-        n->b = name.n == 4;
-    } else if (str_eq(name, STRL("nil"))) {
-        n->type = N_NIL;
+static bool
+parse_number(struct parser *p, struct token t, struct tnode **out)
+{
+    struct err inner;
+
+    *out = node(p, N_NUMBER, t.pos);
+    return template_number(*out, t.text, t.type, p->a, &inner) || fail(p, "%s", inner.text);
+}
+
+/* *out NULL: there is no term here. */
+static bool
+parse_term(struct parser *p, struct tnode **out)
+{
+    struct token t = next_non_space(p);
+
+    *out = NULL;
+    switch (t.type) {
+    case TOKEN_IDENTIFIER: return parse_identifier(p, t, out);
+    case TOKEN_DOT: *out = node(p, N_DOT, t.pos); return true;
+    case TOKEN_NIL: *out = node(p, N_NIL, t.pos); return true;
+    case TOKEN_VARIABLE:
+        *out = node(p, N_VARIABLE, t.pos);
+        add_name(p, *out, t.text);
+        return variable_known(p, t.text) || fail_quoted(p, "undefined variable ", t.text, "");
+    case TOKEN_FIELD:
+        *out = node(p, N_FIELD, t.pos);
+        add_name(p, *out, str_from(t.text, 1));
+        return true;
+    case TOKEN_BOOL:
+        *out = node(p, N_BOOL, t.pos);
+        (*out)->b = t.text.n == 4;
+        return true;
+    case TOKEN_CHAR_CONSTANT:
+    case TOKEN_COMPLEX:
+    case TOKEN_NUMBER: return parse_number(p, t, out);
+    case TOKEN_LEFT_PAREN: return parse_parens(p, out);
+    case TOKEN_STRING:
+    case TOKEN_RAW_STRING:
+        *out = node(p, N_STRING, t.pos);
+        (*out)->text = t.text;
+        return unquote(p, t, &(*out)->value);
+    default: back(p); return true;
+    }
+}
+
+/* Fields after a term: they join a field or variable, else make a chain. */
+static bool
+parse_operand(struct parser *p, struct tnode **out)
+{
+    struct tnode *n;
+    struct buf b = {0};
+
+    if (!parse_term(p, &n))
+        return false;
+    *out = n;
+    if (!n || peek(p).type != TOKEN_FIELD)
+        return true;
+    uint32_t pos = peek(p).pos;
+    struct tnode *chain = n;
+    if (n->type == N_FIELD || n->type == N_VARIABLE) {
+        n->pos = pos;
     } else {
-        n->fn = template_function(name, p->where);
-        if (!n->fn) {
-            fail(p, "function \"%.*s\" not defined", STR_ARG(name));
-            return NULL;
-        }
+        chain = node(p, N_CHAIN, pos);
+        chain->pipe = n;
     }
-    return n;
-}
-
-static struct tnode *
-parse_parens(struct parser *p)
-{
-    struct tnode *inner;
-    size_t pos = p->at++;
-
-    if (++p->depth > DEPTH_MAX) {
-        fail(p, "max expression depth exceeded");
-        return NULL;
+    while (peek(p).type == TOKEN_FIELD)
+        add_name(p, chain, str_from(next(p).text, 1));
+    *out = chain;
+    switch (n->type) {
+    case N_BOOL:
+    case N_STRING:
+    case N_NUMBER:
+    case N_NIL:
+    case N_DOT:
+        template_put_node(&b, n);
+        fail_quoted(p, "unexpected . after term ", buf_str(&b), "");
+        buf_free(&b);
+        return false;
+    default: return true;
     }
-    if (!parse_pipeline(p, &inner, "parenthesized pipeline"))
-        return NULL;
-    p->depth--;
-    skip_space(p);
-    if (!looking_at(p, ")")) {
-        fail(p, "unclosed left paren");
-        return NULL;
-    }
-    p->at++;
-    inner->pos = pos;
-    inner->end = p->at;
-    return inner;
-}
-
-static struct tnode *
-parse_term(struct parser *p)
-{
-    char c = rest(p).n ? rest(p).p[0] : '\0';
-    char next = rest(p).n > 1 ? rest(p).p[1] : '\0';
-    size_t pos = p->at;
-
-    if (c == '"' || c == '`') {
-        str s;
-        if (!parse_string(p, &s))
-            return NULL;
-        struct tnode *n = node(p, N_STRING, pos);
-        n->text = s;
-        return n;
-    }
-    if (c == '\'')
-        return parse_char(p);
-    if ((c >= '0' && c <= '9') || ((c == '+' || c == '-' || c == '.') && next >= '0' && next <= '9'))
-        return parse_number(p);
-    if (c == '$')
-        return parse_variable(p);
-    if (c == '(')
-        return parse_parens(p);
-    if (c == '.') {
-        p->at++;
-        str name = read_name(p);
-        struct tnode *n = node(p, name.n ? N_FIELD : N_DOT, pos);
-        if (name.n)
-            add_name(p, n, name);
-        return n;
-    }
-    if (is_name_char((unsigned char)c) && c)
-        return parse_identifier(p);
-    return NULL; /* no term here; e is not set */
-}
-
-/* Fields chained to a term: .a.b on a variable or field joins it, else makes a chain. */
-static struct tnode *
-parse_operand(struct parser *p)
-{
-    size_t pos = p->at;
-    struct tnode *n = parse_term(p);
-
-    while (n && looking_at(p, ".") && rest(p).n > 1 && is_name_char((unsigned char)rest(p).p[1])) {
-        if (n->type == N_BOOL || n->type == N_STRING || n->type == N_NUMBER || n->type == N_NIL || n->type == N_DOT) {
-            fail(p, "unexpected . after term \"%.*s\"", (int)(p->at - pos), p->src->text.p + pos);
-            return NULL;
-        }
-        p->at++;
-        str name = read_name(p);
-        if (n->type != N_FIELD && n->type != N_VARIABLE && n->type != N_CHAIN) {
-            struct tnode *chain = node(p, N_CHAIN, pos);
-            chain->pipe = n;
-            n = chain;
-        }
-        add_name(p, n, name);
-    }
-    return n;
 }
 
 static bool
 parse_command(struct parser *p, struct tnode **out)
 {
-    struct tnode *cmd = node(p, N_COMMAND, p->at);
+    struct tnode *cmd = node(p, N_COMMAND, peek_non_space(p).pos), *operand;
 
     for (;;) {
-        size_t before = p->at;
-        skip_space(p);
-        if (cmd->n && p->at == before) /* operands are separated by blanks */
-            break;
-        if (cmd->n == 0)
-            cmd->pos = p->at;
-        p->e->kind = ERR_NONE;
-        struct tnode *n = parse_operand(p);
-        if (!n && p->e->kind != ERR_NONE)
+        peek_non_space(p);
+        if (!parse_operand(p, &operand))
             return false;
-        if (!n)
-            break;
-        add_child(p, cmd, n);
+        if (operand)
+            add_child(p, cmd, operand);
+        struct token t = next(p);
+        if (t.type == TOKEN_SPACE)
+            continue;
+        if (t.type == TOKEN_RIGHT_DELIM || t.type == TOKEN_RIGHT_PAREN)
+            back(p);
+        else if (t.type != TOKEN_PIPE)
+            return unexpected(p, t, "operand");
+        break;
     }
-    if (cmd->n == 0)
-        return fail(p, "empty command");
     *out = cmd;
+    return cmd->n || fail(p, "empty command");
+}
+
+/* --- pipelines ------------------------------------------------------------------------------------------ */
+
+/* One "$x :=", "$x =" or "$x," ; *more when another variable is to follow. */
+static bool
+parse_declaration(struct parser *p, const char *context, struct tnode *pipe, bool *more)
+{
+    struct token v = peek_non_space(p);
+
+    *more = false;
+    if (v.type != TOKEN_VARIABLE)
+        return true;
+    next(p);
+    struct token after = peek(p), t = peek_non_space(p);
+    bool comma = t.type == TOKEN_CHAR && str_eq(t.text, STRL(","));
+    if (t.type == TOKEN_ASSIGN || t.type == TOKEN_DECLARE || comma) {
+        pipe->assign = t.type == TOKEN_ASSIGN;
+        next_non_space(p);
+        add_name(p, pipe, v.text);
+        declare(p, v.text);
+        if (!comma)
+            return true;
+        if (strcmp(context, "range") != 0 || pipe->names_n >= 2)
+            return fail(p, "too many declarations in %s", context);
+        enum token_type type = peek_non_space(p).type;
+        *more = true;
+        return type == TOKEN_VARIABLE || type == TOKEN_RIGHT_DELIM || type == TOKEN_RIGHT_PAREN ||
+               fail(p, "range can only initialize variables");
+    }
+    /* An operand after all. */
+    if (after.type == TOKEN_SPACE) {
+        p->token[1] = after;
+        p->token[2] = v;
+        p->ahead = 3;
+    } else {
+        p->token[1] = v;
+        p->ahead = 2;
+    }
     return true;
 }
 
-/* $x := , $i, $v := , $x = : leaves p->at alone when there is no declaration. */
-static void
-parse_declaration(struct parser *p, struct tnode *pipe, bool two)
+static bool
+check_pipeline(struct parser *p, const struct tnode *pipe, const char *context)
 {
-    size_t before = p->at;
-    str names[2];
-    size_t n = 0;
+    if (pipe->n == 0)
+        return fail(p, "missing value for %s", context);
+    for (size_t i = 1; i < pipe->n; i++) {
+        switch (pipe->child[i]->child[0]->type) {
+        case N_BOOL:
+        case N_DOT:
+        case N_NIL:
+        case N_NUMBER:
+        case N_STRING: return fail(p, "non executable command in pipeline stage %zu", i + 1);
+        default: break;
+        }
+    }
+    return true;
+}
 
-    for (;;) {
-        skip_space(p);
-        if (!looking_at(p, "$"))
-            break;
-        size_t pos = p->at++;
-        read_name(p);
-        names[n++] = STR(p->src->text.p + pos, p->at - pos);
-        skip_space(p);
-        if (n == 2 || !two || !looking_at(p, ","))
-            break;
-        p->at++;
-    }
-    bool declares = looking_at(p, ":="), assigns = looking_at(p, "=");
-    if (n == 0 || (!declares && !assigns)) {
-        p->at = before;
-        return;
-    }
-    p->at += declares ? 2 : 1;
-    pipe->assign = assigns;
-    for (size_t i = 0; i < n; i++) {
-        add_name(p, pipe, names[i]);
-        arena_grow(p->a, &p->vars, &p->vars_cap, p->vars_n + 1, sizeof *p->vars);
-        p->vars[p->vars_n++] = names[i];
+static bool
+starts_command(enum token_type t)
+{
+    switch (t) {
+    case TOKEN_BOOL:
+    case TOKEN_CHAR_CONSTANT:
+    case TOKEN_COMPLEX:
+    case TOKEN_DOT:
+    case TOKEN_FIELD:
+    case TOKEN_IDENTIFIER:
+    case TOKEN_NUMBER:
+    case TOKEN_NIL:
+    case TOKEN_RAW_STRING:
+    case TOKEN_STRING:
+    case TOKEN_VARIABLE:
+    case TOKEN_LEFT_PAREN: return true;
+    default: return false;
     }
 }
 
 static bool
-parse_pipeline(struct parser *p, struct tnode **out, const char *context)
+parse_pipeline(struct parser *p, const char *context, enum token_type end, struct tnode **out)
 {
-    skip_space(p);
-    struct tnode *pipe = node(p, N_PIPE, p->at);
+    struct tnode *pipe = node(p, N_PIPE, peek_non_space(p).pos), *cmd = NULL;
+    bool more;
 
-    parse_declaration(p, pipe, strcmp(context, "range") == 0);
-    skip_space(p);
-    if (looking_at(p, "}}") || looking_at(p, "-}}") || looking_at(p, ")"))
-        return fail(p, "missing value for %s", context);
+    *out = pipe;
+    do {
+        if (!parse_declaration(p, context, pipe, &more))
+            return false;
+    } while (more);
     for (;;) {
-        struct tnode *cmd;
+        struct token t = next_non_space(p);
+        if (t.type == end)
+            return check_pipeline(p, pipe, context);
+        if (!starts_command(t.type))
+            return unexpected(p, t, context);
+        back(p);
         if (!parse_command(p, &cmd))
             return false;
-        if (pipe->n && (cmd->child[0]->type == N_BOOL || cmd->child[0]->type == N_DOT || cmd->child[0]->type == N_NIL ||
-                        cmd->child[0]->type == N_NUMBER || cmd->child[0]->type == N_STRING))
-            return fail(p, "non executable command in pipeline stage %zu", pipe->n + 1);
         add_child(p, pipe, cmd);
-        size_t before = p->at;
-        skip_space(p);
-        if (!looking_at(p, "|")) {
-            p->at = before;
-            break;
-        }
-        p->at++;
     }
-    *out = pipe;
-    return true;
 }
 
-/* --- structure ------------------------------------------------------------------------------- */
+/* --- actions -------------------------------------------------------------------------------------------- */
 
-enum stop { STOP_EOF, STOP_END, STOP_ELSE };
+static bool parse_text_or_action(struct parser *p, struct tnode **out);
 
-static bool parse_list(struct parser *p, struct tnode **out, enum stop *stop);
-
+/* Up to the end or else, which is *stop. */
 static bool
-expect_end(struct parser *p, const char *context)
+parse_list(struct parser *p, struct tnode **out, struct tnode **stop)
 {
-    if (at_action_end(p))
-        return true;
-    skip_space(p);
-    if (p->at >= p->src->text.n)
-        return fail(p, "unclosed action");
-    char c = rest(p).p[0];
-    return fail(p, "unexpected \"%c\" in %s", c, context);
-}
+    struct tnode *list = node(p, N_LIST, peek_non_space(p).pos), *n;
 
-static bool
-parse_control(struct parser *p, enum tnode_type type, const char *context, size_t pos, struct tnode **out)
-{
-    struct tnode *n = node(p, type, pos);
-    size_t vars = p->vars_n;
-    enum stop stop;
-
-    if (!parse_pipeline(p, &n->pipe, context) || !expect_end(p, context))
-        return false;
-    p->range_depth += type == N_RANGE;
-    if (++p->depth > DEPTH_MAX)
-        return fail(p, "nested too deeply");
-    bool ok = parse_list(p, &n->body, &stop);
-    p->range_depth -= type == N_RANGE;
-    if (!ok)
-        return false;
-    if (stop == STOP_ELSE) {
-        /* {{else if x}} is {{else}}{{if x}} with the ends shared; so is {{else with x}}. */
-        size_t at = p->at;
-        if (type == N_IF && take_word(p, "if")) {
-            n->otherwise = node(p, N_LIST, at);
-            struct tnode *inner;
-            if (!parse_control(p, N_IF, "if", at, &inner))
-                return false;
-            add_child(p, n->otherwise, inner);
-            stop = STOP_END;
-        } else if (type == N_WITH && take_word(p, "with")) {
-            n->otherwise = node(p, N_LIST, at);
-            struct tnode *inner;
-            if (!parse_control(p, N_WITH, "with", at, &inner))
-                return false;
-            add_child(p, n->otherwise, inner);
-            stop = STOP_END;
-        } else if (!expect_end(p, "else") || !parse_list(p, &n->otherwise, &stop)) {
+    *out = list;
+    while (peek_non_space(p).type != TOKEN_EOF) {
+        if (!parse_text_or_action(p, &n))
             return false;
+        if (n->type == N_END || n->type == N_ELSE) {
+            *stop = n;
+            return true;
         }
-        if (stop == STOP_ELSE)
-            return fail(p, "expected end; found {{else}}");
+        add_child(p, list, n);
     }
-    if (stop != STOP_END)
-        return fail(p, "unexpected EOF");
-    p->depth--;
-    p->vars_n = vars;
+    return fail(p, "unexpected EOF");
+}
+
+static bool parse_control(struct parser *p, enum tnode_type type, struct tnode **out);
+
+/* What follows {{else}}, which elseControl left pending if it was {{else if}}. */
+static bool
+parse_otherwise(struct parser *p, struct tnode *n, const struct tnode *at)
+{
+    enum token_type t = peek(p).type;
+    struct tnode *inner, *stop;
+
+    if ((n->type == N_IF && t == TOKEN_IF) || (n->type == N_WITH && t == TOKEN_WITH)) {
+        next(p);
+        n->otherwise = node(p, N_LIST, at->pos);
+        if (!parse_control(p, n->type, &inner))
+            return false;
+        add_child(p, n->otherwise, inner);
+        return true;
+    }
+    if (!parse_list(p, &n->otherwise, &stop))
+        return false;
+    return stop->type == N_END || fail(p, "expected end; found {{else}}");
+}
+
+static bool
+parse_control(struct parser *p, enum tnode_type type, struct tnode **out)
+{
+    const char *context = type == N_IF ? "if" : type == N_WITH ? "with" : "range";
+    struct tnode *n = node(p, type, 0), *stop;
+    size_t vars = p->scope->vars_n;
+
     *out = n;
+    if (p->blocks >= BLOCKS_MAX)
+        return fail(p, "max nesting depth exceeded");
+    p->blocks++;
+    if (!parse_pipeline(p, context, TOKEN_RIGHT_DELIM, &n->pipe))
+        return false;
+    n->pos = n->pipe->pos;
+    p->scope->ranges += type == N_RANGE;
+    if (!parse_list(p, &n->body, &stop))
+        return false;
+    p->scope->ranges -= type == N_RANGE;
+    if (stop->type == N_ELSE && !parse_otherwise(p, n, stop))
+        return false;
+    p->scope->vars_n = vars;
+    p->blocks--;
     return true;
 }
 
 static bool
-parse_name_string(struct parser *p, const char *context, str *out)
+parse_loop_exit(struct parser *p, enum tnode_type type, struct token at, struct tnode **out)
 {
-    skip_space(p);
-    if (!looking_at(p, "\"") && !looking_at(p, "`"))
-        return fail(p, "unexpected \"%.*s\" in %s", (int)MIN(rest(p).n, (size_t)1), rest(p).p, context);
-    return parse_string(p, out);
+    const char *word = type == N_BREAK ? "break" : "continue";
+    struct token t = next_non_space(p);
+
+    if (t.type != TOKEN_RIGHT_DELIM)
+        return unexpected(p, t, type == N_BREAK ? "{{break}}" : "{{continue}}");
+    if (p->scope->ranges == 0)
+        return fail(p, "{{%s}} outside {{range}}", word);
+    *out = node(p, type, at.pos);
+    return true;
 }
 
-static void
+static bool
+parse_else(struct parser *p, struct tnode **out)
+{
+    struct token t = peek_non_space(p);
+
+    if (t.type != TOKEN_IF && t.type != TOKEN_WITH && !expect(p, TOKEN_RIGHT_DELIM, "else", &t))
+        return false;
+    *out = node(p, N_ELSE, t.pos);
+    return true;
+}
+
+/* --- templates -------------------------------------------------------------------------------------------- */
+
+static bool
+is_empty(const struct tnode *n)
+{
+    if (n->type == N_TEXT) {
+        for (size_t i = 0; i < n->text.n; i++)
+            if (!strchr(" \t\r\n\v\f", n->text.p[i]) || !n->text.p[i])
+                return false;
+        return true;
+    }
+    if (n->type != N_LIST)
+        return false;
+    for (size_t i = 0; i < n->n; i++)
+        if (!is_empty(n->child[i]))
+            return false;
+    return true;
+}
+
+/* Within a text a template may be defined once; an empty definition gives way. */
+static bool
 add_tree(struct parser *p, str name, struct tnode *root)
 {
     struct ttree *t = ARENA_NEW(p->a, struct ttree);
 
-    *t = (struct ttree){.name = name, .root = root, .source = p->src};
-    for (size_t i = 0; i < p->set->n; i++) {
-        if (str_eq(p->set->tree[i]->name, name)) {
-            p->set->tree[i] = t; /* a later definition replaces an earlier one */
-            return;
-        }
+    *t = (struct ttree){.name = name, .root = root};
+    for (size_t i = 0; i < p->trees_n; i++) {
+        if (!str_eq(p->tree[i]->name, name))
+            continue;
+        if (is_empty(p->tree[i]->root))
+            p->tree[i] = t;
+        else if (!is_empty(root))
+            return fail_quoted(p, "template: multiple definition of template ", name, "");
+        return true;
     }
-    arena_grow(p->a, &p->set->tree, &p->set->cap, p->set->n + 1, sizeof *p->set->tree);
-    p->set->tree[p->set->n++] = t;
+    arena_grow(p->a, &p->tree, &p->trees_cap, p->trees_n + 1, sizeof *p->tree);
+    p->tree[p->trees_n++] = t;
+    return true;
 }
 
-/* {{define "x"}} … {{end}} and the definition half of {{block}}. */
+/* The inside of {{define}} and {{block}}: variables of its own. */
 static bool
 parse_definition(struct parser *p, str name, const char *context)
 {
-    struct tnode *body;
-    enum stop stop;
-    size_t vars = p->vars_n;
-    unsigned ranges = p->range_depth;
-    str dollar = STRL("$");
+    struct scope inner = {.up = p->scope, .name = name};
+    struct tnode *root, *stop;
 
-    if (!expect_end(p, context))
-        return false;
-    arena_grow(p->a, &p->vars, &p->vars_cap, p->vars_n + 1, sizeof *p->vars);
-    p->vars[p->vars_n++] = dollar;
-    p->range_depth = 0;
-    if (!parse_list(p, &body, &stop))
-        return false;
-    if (stop != STOP_END)
-        return fail(p, "unexpected %s in %s", stop == STOP_ELSE ? "{{else}}" : "EOF", context);
-    p->vars_n = vars;
-    p->range_depth = ranges;
-    add_tree(p, name, body);
-    return true;
+    if (p->blocks >= BLOCKS_MAX)
+        return fail(p, "max nesting depth exceeded");
+    p->blocks++;
+    p->scope = &inner;
+    declare(p, STRL("$"));
+    bool ok = parse_list(p, &root, &stop);
+    if (ok && stop->type != N_END)
+        ok = fail(p, "unexpected {{else}} in %s", context);
+    ok = ok && add_tree(p, name, root);
+    p->scope = inner.up;
+    p->blocks--;
+    return ok;
 }
 
 static bool
-parse_template_call(struct parser *p, size_t pos, bool block, struct tnode **out)
+parse_define(struct parser *p)
+{
+    const char *context = "define clause";
+    struct token t = next_non_space(p), end;
+    str name;
+
+    if (t.type != TOKEN_STRING && t.type != TOKEN_RAW_STRING)
+        return unexpected(p, t, context);
+    return unquote(p, t, &name) && expect(p, TOKEN_RIGHT_DELIM, context, &end) && parse_definition(p, name, context);
+}
+
+static bool
+parse_call(struct parser *p, bool block, struct tnode **out)
 {
     const char *context = block ? "block clause" : "template clause";
-    struct tnode *n = node(p, N_TEMPLATE, pos);
+    struct token t = next_non_space(p);
+    struct tnode *n = node(p, N_TEMPLATE, t.pos);
 
-    if (!parse_name_string(p, context, &n->text))
-        return false;
     *out = n;
-    if (!block && at_action_end(p))
-        return true;
-    if (!parse_pipeline(p, &n->pipe, context))
+    if (t.type != TOKEN_STRING && t.type != TOKEN_RAW_STRING)
+        return unexpected(p, t, context);
+    if (!unquote(p, t, &n->text))
         return false;
-    return block ? parse_definition(p, n->text, context) : expect_end(p, context);
-}
-
-static bool
-parse_loop_exit(struct parser *p, enum tnode_type type, size_t pos, struct tnode **out)
-{
-    const char *word = type == N_BREAK ? "break" : "continue";
-
-    if (p->range_depth == 0)
-        return fail(p, "{{%s}} outside {{range}}", word);
-    if (!at_action_end(p))
-        return fail(p, "unexpected %s in {{%s}}", "operand", word);
-    *out = node(p, type, pos);
-    return true;
-}
-
-/* One action after "{{"; *out NULL for definitions and comments; *stop for end and else. */
-static bool
-parse_action(struct parser *p, struct tnode **out, bool *stopped, enum stop *stop)
-{
-    size_t pos = p->at;
-
-    *out = NULL;
-    *stopped = false;
-    if (take_word(p, "if"))
-        return parse_control(p, N_IF, "if", pos, out);
-    if (take_word(p, "with"))
-        return parse_control(p, N_WITH, "with", pos, out);
-    if (take_word(p, "range"))
-        return parse_control(p, N_RANGE, "range", pos, out);
-    if (take_word(p, "template"))
-        return parse_template_call(p, pos, false, out);
-    if (take_word(p, "block"))
-        return parse_template_call(p, pos, true, out);
-    if (take_word(p, "break"))
-        return parse_loop_exit(p, N_BREAK, pos, out);
-    if (take_word(p, "continue"))
-        return parse_loop_exit(p, N_CONTINUE, pos, out);
-    if (take_word(p, "define")) {
-        str name;
-        return parse_name_string(p, "define clause", &name) && parse_definition(p, name, "define clause");
-    }
-    if (take_word(p, "end")) {
-        *stopped = true;
-        *stop = STOP_END;
-        return expect_end(p, "end");
-    }
-    if (take_word(p, "else")) {
-        *stopped = true;
-        *stop = STOP_ELSE;
-        return true;
-    }
-    struct tnode *n = node(p, N_ACTION, pos);
-    *out = n;
-    return parse_pipeline(p, &n->pipe, "command") && expect_end(p, "operand");
-}
-
-static bool
-skip_comment(struct parser *p, bool *was)
-{
-    size_t before = p->at;
-
-    skip_space(p);
-    *was = looking_at(p, "/*");
-    if (!*was) {
-        p->at = before;
-        return true;
-    }
-    const char *end = memmem(rest(p).p, rest(p).n, "*/", 2);
-    if (!end)
-        return fail(p, "unclosed comment");
-    p->at = (size_t)(end + 2 - p->src->text.p);
-    return at_action_end(p) || fail(p, "comment ends before closing delimiter");
-}
-
-/* Text up to the next action, trimmed as the markers on both sides say. */
-static void
-parse_text(struct parser *p, struct tnode *list)
-{
-    str s = rest(p);
-    const char *open = memmem(s.p ? s.p : "", s.n, "{{", 2);
-    size_t n = open ? (size_t)(open - s.p) : s.n;
-    size_t pos = p->at;
-    str text = STR(s.p, n);
-
-    p->at += n;
-    while (p->trim_next && text.n && is_space(text.p[0]))
-        text = str_from(text, 1);
-    p->trim_next = false;
-    bool trim_right = open && s.n > n + 3 && s.p[n + 2] == '-' && is_space(s.p[n + 3]);
-    while (trim_right && text.n && is_space(text.p[text.n - 1]))
-        text.n--;
-    if (text.n == 0)
-        return;
-    struct tnode *t = node(p, N_TEXT, pos);
-    t->text = text;
-    add_child(p, list, t);
-}
-
-static bool
-parse_list(struct parser *p, struct tnode **out, enum stop *stop)
-{
-    struct tnode *list = node(p, N_LIST, p->at);
-
-    *out = list;
-    for (;;) {
-        parse_text(p, list);
-        if (p->at >= p->src->text.n) {
-            *stop = STOP_EOF;
+    if (!block) {
+        if (next_non_space(p).type == TOKEN_RIGHT_DELIM)
             return true;
+        back(p);
+    }
+    if (!parse_pipeline(p, context, TOKEN_RIGHT_DELIM, &n->pipe))
+        return false;
+    return !block || parse_definition(p, n->text, context);
+}
+
+static bool
+parse_action(struct parser *p, struct tnode **out)
+{
+    struct token t = next_non_space(p), end;
+
+    switch (t.type) {
+    case TOKEN_BLOCK: return parse_call(p, true, out);
+    case TOKEN_TEMPLATE: return parse_call(p, false, out);
+    case TOKEN_BREAK: return parse_loop_exit(p, N_BREAK, t, out);
+    case TOKEN_CONTINUE: return parse_loop_exit(p, N_CONTINUE, t, out);
+    case TOKEN_ELSE: return parse_else(p, out);
+    case TOKEN_END: *out = node(p, N_END, t.pos); return expect(p, TOKEN_RIGHT_DELIM, "end", &end);
+    case TOKEN_IF: return parse_control(p, N_IF, out);
+    case TOKEN_RANGE: return parse_control(p, N_RANGE, out);
+    case TOKEN_WITH: return parse_control(p, N_WITH, out);
+    default: break;
+    }
+    back(p);
+    *out = node(p, N_ACTION, peek(p).pos);
+    return parse_pipeline(p, "command", TOKEN_RIGHT_DELIM, &(*out)->pipe);
+}
+
+static bool
+parse_text_or_action(struct parser *p, struct tnode **out)
+{
+    struct token t = next_non_space(p);
+
+    if (t.type == TOKEN_TEXT) {
+        *out = node(p, N_TEXT, t.pos);
+        (*out)->text = t.text;
+        return true;
+    }
+    if (t.type != TOKEN_LEFT_DELIM)
+        return unexpected(p, t, "input");
+    p->scope->action_line = t.line;
+    bool ok = parse_action(p, out);
+    p->scope->action_line = 0;
+    return ok;
+}
+
+static bool
+parse_all(struct parser *p, str name)
+{
+    struct tnode *root = node(p, N_LIST, peek(p).pos), *n;
+
+    while (peek(p).type != TOKEN_EOF) {
+        if (peek(p).type == TOKEN_LEFT_DELIM) {
+            struct token delim = next(p);
+            if (next_non_space(p).type == TOKEN_DEFINE) {
+                if (!parse_define(p))
+                    return false;
+                continue;
+            }
+            p->token[1] = delim;
+            p->ahead = 2;
         }
-        p->at += 2;
-        if (rest(p).n > 1 && rest(p).p[0] == '-' && is_space(rest(p).p[1]))
-            p->at++;
-        bool comment, stopped;
-        struct tnode *n;
-        if (!skip_comment(p, &comment))
+        if (!parse_text_or_action(p, &n))
             return false;
-        if (comment)
-            continue;
-        if (!parse_action(p, &n, &stopped, stop))
-            return false;
-        if (stopped)
-            return true;
-        if (n)
-            add_child(p, list, n);
+        if (n->type == N_END || n->type == N_ELSE)
+            return fail(p, "unexpected {{%s}}", n->type == N_END ? "end" : "else");
+        add_child(p, root, n);
     }
+    return add_tree(p, name, root);
+}
+
+/* A later text's definition replaces an earlier one's, unless it is empty. */
+static void
+merge(struct template_set *s, struct ttree *t)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (!str_eq(s->tree[i]->name, t->name))
+            continue;
+        if (!is_empty(t->root))
+            s->tree[i] = t;
+        return;
+    }
+    arena_grow(s->arena, &s->tree, &s->cap, s->n + 1, sizeof *s->tree);
+    s->tree[s->n++] = t;
 }
 
 bool
-template_parse(struct template_set *s, str name, str text, unsigned where, struct err *e)
+template_parse(struct template_set *s, str name, str text, struct err *e)
 {
     struct tsource *src = ARENA_NEW(s->arena, struct tsource);
-    *src = (struct tsource){arena_str(s->arena, name), arena_str(s->arena, text)};
-    struct err quiet = ERR_INIT;
-    struct parser p = {.set = s, .a = s->arena, .src = src, .where = where, .e = &quiet};
-    struct tnode *root;
-    enum stop stop;
+    struct parser p = {.set = s, .a = s->arena, .src = src, .e = e};
+    struct scope top = {.name = name};
 
-    arena_grow(p.a, &p.vars, &p.vars_cap, 1, sizeof *p.vars);
-    p.vars[p.vars_n++] = STRL("$");
-    if (!parse_list(&p, &root, &stop) || (stop != STOP_EOF && !fail(&p, "unexpected {{%s}}", stop == STOP_END ? "end" : "else"))) {
-        *e = quiet;
+    if (text.n > LIMIT_TEMPLATE_TEXT_BYTES)
+        return err_set(e, ERR_LIMIT, "template: %.*s: text of more than %u bytes", STR_ARG(name),
+                       LIMIT_TEMPLATE_TEXT_BYTES);
+    *src = (struct tsource){arena_str(s->arena, name), arena_str(s->arena, text)};
+    template_lex_init(&p.lex, s->arena, src->text);
+    p.scope = &top;
+    declare(&p, STRL("$"));
+    if (!parse_all(&p, src->name))
         return false;
-    }
-    add_tree(&p, src->name, root);
+    for (size_t i = 0; i < p.trees_n; i++)
+        merge(s, p.tree[i]);
     return true;
 }

@@ -1,29 +1,91 @@
 #include "server/template/template_value.h"
 
-#include <stdlib.h>
-
-#include "base/num.h"
-#include "base/zone.h"
+#include "base/mem.h"
 #include "server/template/template_priv.h"
 
+#define SIMPLE(id, text, k) const struct ttype ttype_##id = {.name = text, .kind = k}
+SIMPLE(bool, "bool", T_BOOL);
+SIMPLE(int, "int", T_INT);
+SIMPLE(int32, "int32", T_INT);
+SIMPLE(int64, "int64", T_INT);
+SIMPLE(uint8, "uint8", T_UINT);
+SIMPLE(uint32, "uint32", T_UINT);
+SIMPLE(float, "float64", T_FLOAT);
+SIMPLE(complex, "complex128", T_COMPLEX);
+SIMPLE(string, "string", T_STR);
+SIMPLE(any, "interface {}", T_ANY);
+SIMPLE(reflect, "reflect.Value", T_REFLECT);
+SIMPLE(html, "template.HTML", T_STR);
+SIMPLE(url, "template.URL", T_STR);
+#define COMPOUND(id, text, k, of) const struct ttype ttype_##id = {.name = text, .kind = k, .elem = &ttype_##of}
+COMPOUND(anys, "[]interface {}", T_LIST, any);
+COMPOUND(strings, "[]string", T_LIST, string);
+COMPOUND(bytes, "[]uint8", T_LIST, uint8);
+COMPOUND(floats, "[]float64", T_LIST, float);
+COMPOUND(string_map, "map[string]string", T_MAP, string);
+COMPOUND(any_map, "map[string]interface {}", T_MAP, any);
+
 struct tvalue
-tvalue_list(const struct tvalue *v, size_t n)
+tvalue_bool(bool b)
 {
-    return (struct tvalue){.kind = T_LIST, .u.list = {v, n}};
+    return (struct tvalue){.type = &ttype_bool, .u.b = b};
 }
 
 struct tvalue
-tvalue_struct(struct arena *a, const char *type, const str *key, const struct tvalue *value, size_t n)
+tvalue_int(int64_t i)
 {
-    struct tfields *f = ARENA_NEW(a, struct tfields);
-    *f = (struct tfields){.key = key, .value = value, .n = n};
-    return (struct tvalue){.kind = T_STRUCT, .type = type, .u.fields = f};
+    return (struct tvalue){.type = &ttype_int, .u.i = i};
 }
 
 struct tvalue
-tvalue_string_map(struct arena *a, struct labels ls)
+tvalue_float(double f)
 {
-    struct tfields *f = ARENA_NEW(a, struct tfields);
+    return (struct tvalue){.type = &ttype_float, .u.f = f};
+}
+
+struct tvalue
+tvalue_str(str s)
+{
+    return (struct tvalue){.type = &ttype_string, .u.s = s};
+}
+
+struct tvalue
+tvalue_str_as(const struct ttype *type, str s)
+{
+    return (struct tvalue){.type = type, .u.s = s};
+}
+
+struct tvalue
+tvalue_list(const struct ttype *type, const struct tvalue *v, size_t n)
+{
+    return (struct tvalue){.type = type, .u.list = {v, n}};
+}
+
+struct tvalue
+tvalue_struct(const struct ttype *type, const struct tvalue *field)
+{
+    return (struct tvalue){.type = type, .u.field = field};
+}
+
+struct tvalue
+tvalue_pointer(struct arena *a, const struct ttype *type, struct tvalue to)
+{
+    struct tvalue *p = ARENA_NEW(a, struct tvalue);
+    *p = to;
+    return (struct tvalue){.type = type, .u.ptr = p};
+}
+
+struct tvalue
+tvalue_map(struct arena *a, const struct ttype *type, const str *key, const struct tvalue *v, size_t n)
+{
+    struct tmap *m = ARENA_NEW(a, struct tmap);
+    *m = (struct tmap){key, v, n};
+    return (struct tvalue){.type = type, .u.map = m};
+}
+
+struct tvalue
+tvalue_string_map(struct arena *a, const struct ttype *type, struct labels ls)
+{
     str *key = ARENA_ARRAY(a, str, ls.n + 1);
     struct tvalue *value = ARENA_ARRAY(a, struct tvalue, ls.n + 1);
 
@@ -31,290 +93,158 @@ tvalue_string_map(struct arena *a, struct labels ls)
         key[i] = ls.v[i].name;
         value[i] = tvalue_str(ls.v[i].value);
     }
-    *f = (struct tfields){.key = key, .value = value, .n = ls.n, .strings = true};
-    return (struct tvalue){.kind = T_MAP, .type = "map[string]string", .u.fields = f};
+    return tvalue_map(a, type, key, value, ls.n);
 }
 
-const struct tvalue *
-tvalue_field(const struct tvalue *v, str key)
-{
-    for (size_t i = 0; i < v->u.fields->n; i++)
-        if (str_eq(v->u.fields->key[i], key))
-            return &v->u.fields->value[i];
-    return NULL;
-}
+/* --- types ---------------------------------------------------------------------------------- */
 
-/* --- Alertmanager's KV and friends ------------------------------------------------------- */
-
-static struct tvalue
-list_of(struct texec *x, const struct tfields *f, bool names)
+const char *
+tvalue_type_name(const struct tvalue *v)
 {
-    struct tvalue *v = ARENA_ARRAY(x->arena, struct tvalue, f->n + 1);
-    for (size_t i = 0; i < f->n; i++)
-        v[i] = names ? tvalue_str(f->key[i]) : f->value[i];
-    struct tvalue out = tvalue_list(v, f->n);
-    out.type = "[]string";
-    return out;
+    return v->iface ? ttype_any.name : v->type ? v->type->name : "<nil>";
 }
 
 static bool
-pairs_method(struct texec *x, const struct tvalue *self, str name, const struct tvalue *args, size_t n,
-             struct tvalue *out, bool *failed, struct err *e)
+is_named(const struct ttype *t)
 {
-    bool names = str_eq(name, STRL("Names"));
-    struct tvalue *v = ARENA_ARRAY(x->arena, struct tvalue, self->u.list.n + 1);
-    (void)args, (void)n, (void)failed, (void)e;
-
-    if (!names && !str_eq(name, STRL("Values")))
-        return false;
-    for (size_t i = 0; i < self->u.list.n; i++)
-        v[i] = *tvalue_field(&self->u.list.v[i], names ? STRL("Name") : STRL("Value"));
-    *out = tvalue_list(v, self->u.list.n);
-    out->type = "[]string";
-    return true;
+    return t->name[0] != '[' && strncmp(t->name, "map[", 4) != 0;
 }
 
-/* Pairs in name order, alertname first. */
-static struct tvalue
-sorted_pairs(struct texec *x, const struct tfields *f)
+bool
+tvalue_assignable(const struct ttype *from, const struct ttype *to)
 {
-    static const str fields[] = {{"Name", 4}, {"Value", 5}};
-    struct tvalue *v = ARENA_ARRAY(x->arena, struct tvalue, f->n + 1);
-    size_t n = 0;
-
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < f->n; i++) {
-            if (str_eq(f->key[i], STRL("alertname")) != (pass == 0))
-                continue;
-            struct tvalue *pair = ARENA_ARRAY(x->arena, struct tvalue, 2);
-            pair[0] = tvalue_str(f->key[i]);
-            pair[1] = f->value[i];
-            v[n++] = tvalue_struct(x->arena, "template.Pair", fields, pair, 2);
-        }
-    }
-    struct tvalue out = tvalue_list(v, n);
-    out.type = "template.Pairs";
-    out.method = pairs_method;
-    return out;
-}
-
-static bool
-is_among(str s, const struct tvalue *list)
-{
-    for (size_t i = 0; i < list->u.list.n; i++)
-        if (str_eq(list->u.list.v[i].u.s, s))
-            return true;
-    return false;
-}
-
-static bool
-kv_method(struct texec *x, const struct tvalue *self, str name, const struct tvalue *args, size_t n,
-          struct tvalue *out, bool *failed, struct err *e)
-{
-    const struct tfields *f = self->u.fields;
-
-    if (str_eq(name, STRL("SortedPairs"))) {
-        *out = sorted_pairs(x, f);
-    } else if (str_eq(name, STRL("Names")) || str_eq(name, STRL("Values"))) {
-        *out = list_of(x, f, str_eq(name, STRL("Names")));
-    } else if (str_eq(name, STRL("Remove"))) {
-        if (n != 1 || args[0].kind != T_LIST) {
-            *failed = !err_set(e, ERR_EXEC, "wrong number of args for Remove: want 1 got %zu", n);
-            return true;
-        }
-        struct label *kept = ARENA_ARRAY(x->arena, struct label, f->n + 1);
-        size_t k = 0;
-        for (size_t i = 0; i < f->n; i++)
-            if (!is_among(f->key[i], &args[0]))
-                kept[k++] = (struct label){f->key[i], f->value[i].u.s};
-        *out = tvalue_kv(x->arena, (struct labels){kept, k});
-    } else {
-        return false;
-    }
-    return true;
+    if (from == to || to->kind == T_ANY || to->kind == T_REFLECT)
+        return true;
+    return from->kind == to->kind && (from->kind == T_LIST || from->kind == T_MAP) && from->elem == to->elem &&
+           (!is_named(from) || !is_named(to));
 }
 
 struct tvalue
-tvalue_kv(struct arena *a, struct labels ls)
+tvalue_zero(const struct ttype *t)
 {
-    struct tvalue v = tvalue_string_map(a, ls);
-    v.type = "template.KV";
-    v.method = kv_method;
+    struct tvalue v = {.type = t};
+
+    if (t->kind == T_ANY)
+        v = (struct tvalue){.iface = true};
+    else if (t->kind == T_REFLECT)
+        v = TVALUE_NIL;
+    else if (t->kind == T_LIST || t->kind == T_MAP || t->kind == T_PTR)
+        v.nil = true;
     return v;
 }
 
-void
-template_value_vector(struct arena *a, const struct labels *ls, const double *v, size_t n, struct tvalue *out)
+struct tvalue
+tvalue_indirect(struct tvalue v)
 {
-    static const str fields[] = {{"Labels", 6}, {"Value", 5}};
-    struct tvalue *list = ARENA_ARRAY(a, struct tvalue, n + 1);
-
-    for (size_t i = 0; i < n; i++) {
-        struct tvalue *sample = ARENA_ARRAY(a, struct tvalue, 2);
-        sample[0] = tvalue_string_map(a, ls[i]);
-        sample[1] = tvalue_float(v[i]);
-        list[i] = tvalue_struct(a, "*template.sample", fields, sample, 2);
-    }
-    *out = tvalue_list(list, n);
-    out->type = "template.queryResult";
-}
-
-static bool
-alerts_method(struct texec *x, const struct tvalue *self, str name, const struct tvalue *args, size_t n,
-              struct tvalue *out, bool *failed, struct err *e)
-{
-    bool firing = str_eq(name, STRL("Firing"));
-    struct tvalue *v = ARENA_ARRAY(x->arena, struct tvalue, self->u.list.n + 1);
-    size_t k = 0;
-    (void)args, (void)n, (void)failed, (void)e;
-
-    if (!firing && !str_eq(name, STRL("Resolved")))
-        return false;
-    for (size_t i = 0; i < self->u.list.n; i++) {
-        str status = tvalue_field(&self->u.list.v[i], STRL("Status"))->u.s;
-        if (str_eq(status, STRL("firing")) == firing)
-            v[k++] = self->u.list.v[i];
-    }
-    *out = tvalue_list(v, k);
-    out->type = "[]template.Alert";
-    return true;
+    v.iface = false;
+    while (tvalue_kind(&v) == T_PTR && !v.nil)
+        v = *v.u.ptr;
+    return v;
 }
 
 static struct tvalue
-alert_value(struct arena *a, const struct template_notified *al)
+held_as(struct tvalue v, const struct ttype *type)
 {
-    static const str fields[] = {{"Status", 6},       {"Labels", 6},  {"Annotations", 11}, {"StartsAt", 8},
-                                 {"EndsAt", 6},       {"GeneratorURL", 12}, {"Fingerprint", 11}};
-    struct tvalue *v = ARENA_ARRAY(a, struct tvalue, ARRAY_LEN(fields));
-
-    v[0] = tvalue_str(al->resolved ? STRL("resolved") : STRL("firing"));
-    v[1] = tvalue_kv(a, al->labels);
-    v[2] = tvalue_kv(a, al->annotations);
-    v[3] = tvalue_time(al->starts_ms * 1000000);
-    v[4] = tvalue_time(al->ends_ms ? al->ends_ms * 1000000 : INT64_MIN);
-    v[5] = tvalue_str(al->url);
-    v[6] = tvalue_str(arena_printf(a, "%016llx", (unsigned long long)labels_fingerprint(al->labels)));
-    return tvalue_struct(a, "template.Alert", fields, v, ARRAY_LEN(fields));
-}
-
-struct labels
-template_common(struct arena *a, const struct template_notified *v, size_t n, bool annotations)
-{
-    struct labels first = n == 0 ? LABELS_EMPTY : annotations ? v[0].annotations : v[0].labels;
-    struct label *kept = ARENA_ARRAY(a, struct label, first.n + 1);
-    size_t k = 0;
-
-    for (size_t i = 0; i < first.n; i++) {
-        bool common = true;
-        for (size_t j = 1; common && j < n; j++) {
-            struct labels ls = annotations ? v[j].annotations : v[j].labels;
-            common = labels_has(ls, first.v[i].name) && str_eq(labels_get(ls, first.v[i].name), first.v[i].value);
-        }
-        if (common)
-            kept[k++] = first.v[i];
-    }
-    return (struct labels){kept, k};
+    v.iface = type->kind == T_ANY;
+    return v;
 }
 
 struct tvalue
-template_value_notification(struct arena *a, const struct template_notification *d)
+tvalue_at(const struct tvalue *list, size_t i)
 {
-    static const str fields[] = {{"Receiver", 8},     {"Status", 6},       {"Alerts", 6},
-                                 {"GroupLabels", 11}, {"CommonLabels", 12}, {"CommonAnnotations", 17},
-                                 {"RouteLabels", 11}, {"ExternalURL", 11}, {"NotificationReason", 18}};
-    struct tvalue *v = ARENA_ARRAY(a, struct tvalue, ARRAY_LEN(fields));
-    struct tvalue *alerts = ARENA_ARRAY(a, struct tvalue, d->n + 1);
-    bool firing = false;
-
-    for (size_t i = 0; i < d->n; i++) {
-        alerts[i] = alert_value(a, &d->alerts[i]);
-        firing |= !d->alerts[i].resolved;
-    }
-    v[0] = tvalue_str(d->receiver);
-    v[1] = tvalue_str(firing ? STRL("firing") : STRL("resolved"));
-    v[2] = tvalue_list(alerts, d->n);
-    v[2].type = "template.Alerts";
-    v[2].method = alerts_method;
-    v[3] = tvalue_kv(a, d->group_labels);
-    v[4] = tvalue_kv(a, template_common(a, d->alerts, d->n, false));
-    v[5] = tvalue_kv(a, template_common(a, d->alerts, d->n, true));
-    v[6] = tvalue_kv(a, d->route_labels);
-    v[7] = tvalue_str(d->external_url);
-    v[8] = tvalue_str(d->reason);
-    return tvalue_struct(a, "*template.Data", fields, v, ARRAY_LEN(fields));
+    return held_as(list->u.list.v[i], list->type->elem);
 }
 
-/* --- printing ------------------------------------------------------------------------------- */
-
-const char *
-tvalue_type(const struct tvalue *v)
+bool
+tvalue_get(const struct tvalue *map, str key, struct tvalue *out)
 {
-    static const char *const names[] = {"nil", "bool", "int", "float64", "string", "[]interface {}",
-                                        "map[string]interface {}", "struct {}", "time.Time", "time.Duration", "func"};
-    return v->type ? v->type : names[v->kind];
+    const struct tmap *m = map->u.map;
+    size_t lo = 0, hi = map->nil ? 0 : m->n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = str_cmp(m->key[mid], key);
+        if (c == 0) {
+            *out = held_as(m->value[mid], map->type->elem);
+            return true;
+        }
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return false;
+}
+
+struct tvalue
+tvalue_member(const struct tvalue *s, size_t i)
+{
+    return held_as(s->u.field[i], s->type->field[i].type);
 }
 
 bool
 tvalue_truth(const struct tvalue *v)
 {
-    switch (v->kind) {
-    case T_NIL: return false;
+    switch (tvalue_kind(v)) {
     case T_BOOL: return v->u.b;
     case T_INT:
-    case T_DURATION: return v->u.i != 0;
+    case T_UINT: return v->u.i != 0;
     case T_FLOAT: return v->u.f != 0;
+    case T_COMPLEX: return v->u.c.re != 0 || v->u.c.im != 0;
     case T_STR: return v->u.s.n > 0;
     case T_LIST: return v->u.list.n > 0;
-    case T_MAP: return v->u.fields->n > 0;
-    case T_STRUCT:
-    case T_TIME:
-    case T_FUNC: return true;
+    case T_MAP: return !v->nil && v->u.map->n > 0;
+    case T_PTR: return !v->nil;
+    case T_STRUCT: return true;
+    default: return false;
     }
-    return false;
 }
 
-static void
-print_fields(struct buf *out, const struct tvalue *v)
+/* == of two values of one comparable type, or of two types. */
+bool
+tvalue_equal(const struct tvalue *a, const struct tvalue *b)
 {
-    bool map = v->kind == T_MAP;
-
-    buf_put(out, map ? STRL("map[") : STRL("{"));
-    for (size_t i = 0; i < v->u.fields->n; i++) {
-        if (i)
-            buf_byte(out, ' ');
-        if (map) {
-            buf_put(out, v->u.fields->key[i]);
-            buf_byte(out, ':');
-        }
-        tvalue_print(out, &v->u.fields->value[i]);
+    if (a->type != b->type)
+        return false;
+    switch (tvalue_kind(a)) {
+    case T_NIL: return true;
+    case T_BOOL: return a->u.b == b->u.b;
+    case T_INT:
+    case T_UINT: return a->u.i == b->u.i;
+    case T_FLOAT: return a->u.f == b->u.f;
+    case T_COMPLEX: return a->u.c.re == b->u.c.re && a->u.c.im == b->u.c.im;
+    case T_STR: return str_eq(a->u.s, b->u.s);
+    case T_PTR: return a->nil == b->nil && a->u.ptr == b->u.ptr;
+    case T_STRUCT: break;
+    default: return false;
     }
-    buf_byte(out, map ? ']' : '}');
+    if (a->type == &ttype_time)
+        return a->u.time->s == b->u.time->s && a->u.time->ns == b->u.time->ns &&
+               str_eq(a->u.time->location, b->u.time->location);
+    for (size_t i = 0; i < a->type->field_n; i++)
+        if (!tvalue_equal(&a->u.field[i], &b->u.field[i]))
+            return false;
+    return true;
 }
 
-void
-tvalue_print(struct buf *out, const struct tvalue *v)
+struct tvalue
+template_printable(struct tvalue v)
 {
-    char text[NUM_TEXT_MAX];
+    struct tvalue to = tvalue_kind(&v) == T_PTR ? tvalue_indirect(v) : v;
 
-    switch (v->kind) {
-    case T_NIL: buf_lit(out, "<no value>"); break;
-    case T_BOOL: buf_put(out, v->u.b ? STRL("true") : STRL("false")); break;
-    case T_INT: buf_i64(out, v->u.i); break;
-    case T_FLOAT: buf_put(out, STR(text, num_format_g(v->u.f, text))); break;
-    case T_STR: buf_put(out, v->u.s); break;
-    case T_DURATION: num_put_go_duration(out, v->u.i); break;
-    case T_TIME: tvalue_put_time(out, v->u.i, 0, STRL("UTC"), STRL("2006-01-02 15:04:05.999999999 -0700 MST")); break;
-    case T_LIST:
-        buf_byte(out, '[');
-        for (size_t i = 0; i < v->u.list.n; i++) {
-            if (i)
-                buf_byte(out, ' ');
-            tvalue_print(out, &v->u.list.v[i]);
-        }
-        buf_byte(out, ']');
-        break;
-    case T_MAP:
-    case T_STRUCT: print_fields(out, v); break;
-    case T_FUNC: buf_lit(out, "func"); break;
-    }
+    /* What prints itself through its pointer keeps the pointer. */
+    if (tvalue_kind(&v) == T_PTR && to.type && to.type->string_of_pointer)
+        return v;
+    to.iface = v.iface;
+    if (!to.type && !to.iface)
+        return tvalue_str(STRL("<no value>"));
+    return to;
+}
+
+struct tvalue
+template_text(struct texec *x, struct buf *b)
+{
+    struct tvalue v = tvalue_str(arena_str(x->arena, buf_str(b)));
+    buf_free(b);
+    return v;
 }
