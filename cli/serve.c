@@ -17,6 +17,8 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/default_config.h"
+#include "server/notify/notify.h"
+#include "server/rules/rules.h"
 #include "server/scrape/scraper.h"
 
 #define SHUTDOWN_GRACE_MS 5000
@@ -196,6 +198,40 @@ start_scraper(struct server *s, struct err *e)
 }
 
 static bool
+start_notifier(struct server *s, struct err *e)
+{
+    char *dir = io_join(flags_str(s->flags, FLAG_STORAGE_TSDB_PATH), "notify");
+    struct notifier_opts o = {
+        .dir = dir,
+        .queue_capacity = (size_t)flags_int(s->flags, FLAG_ALERTMANAGER_NOTIFICATION_QUEUE_CAPACITY),
+        .batch_size = (size_t)flags_int(s->flags, FLAG_ALERTMANAGER_NOTIFICATION_BATCH_SIZE),
+        .drain_on_shutdown = flags_bool(s->flags, FLAG_ALERTMANAGER_DRAIN_NOTIFICATION_QUEUE_ON_SHUTDOWN),
+        .external_url = str_of(s->external_url),
+    };
+    bool ok = notifier_new(&s->layers.notifier, &o, e);
+
+    mem_free(dir);
+    return ok;
+}
+
+static bool
+start_rules(struct server *s, struct err *e)
+{
+    struct rules_opts o = {
+        .db = s->layers.db,
+        .engine = s->layers.engine,
+        .notifier = s->layers.notifier,
+        .external_url = s->external_url,
+        .outage_tolerance_ms = flags_duration_ms(s->flags, FLAG_RULES_ALERT_FOR_OUTAGE_TOLERANCE),
+        .grace_period_ms = flags_duration_ms(s->flags, FLAG_RULES_ALERT_FOR_GRACE_PERIOD),
+        .resend_delay_ms = flags_duration_ms(s->flags, FLAG_RULES_ALERT_RESEND_DELAY),
+        .max_concurrent = (unsigned)flags_int(s->flags, FLAG_RULES_MAX_CONCURRENT_EVALS),
+        .concurrent_rules = flags_feature(s->flags, "concurrent-rule-eval"),
+    };
+    return rules_new(&s->layers.rules, &o, e);
+}
+
+static bool
 start_layers(struct server *s, struct err *e)
 {
     struct tsdb_opts o;
@@ -207,7 +243,7 @@ start_layers(struct server *s, struct err *e)
     bool ok = tsdb_open(&s->layers.db, &o, e) || err_prefix(e, "opening storage failed: ");
     if (ok)
         LOG_INFO("TSDB started", KV_I64("duration_ms", clock_mono_ms() - start));
-    ok = ok && start_engine(s, c, &o, e) && start_scraper(s, e);
+    ok = ok && start_engine(s, c, &o, e) && start_notifier(s, e) && start_scraper(s, e) && start_rules(s, e);
     config_unref(&c);
     return ok;
 }
@@ -219,6 +255,8 @@ stop_layers(struct server *s)
         web_set_stopping(s->web);
     web_stop(&s->web, SHUTDOWN_GRACE_MS);
     scraper_free(&s->layers.scraper);
+    rules_free(&s->layers.rules);
+    notifier_free(&s->layers.notifier);
     engine_free(&s->layers.engine);
     tsdb_close(&s->layers.db);
 }

@@ -8,6 +8,8 @@
 #include "base/metric.h"
 #include "base/panic.h"
 #include "cli/serve.h"
+#include "server/notify/notify.h"
+#include "server/rules/rules.h"
 #include "server/scrape/scraper.h"
 
 #define DAY_MS (24LL * 3600 * 1000)
@@ -144,8 +146,9 @@ apply_all(struct server *s, struct config *c, struct err *e)
 
     apply_storage(s, c);
     followed(apply_engine(s, c, &le), "query_engine", &le, e, &all);
-    if (s->layers.scraper)
-        followed(scraper_apply(s->layers.scraper, c, &le), "scrape", &le, e, &all);
+    followed(scraper_apply(s->layers.scraper, c, &le), "scrape", &le, e, &all);
+    followed(notifier_apply(s->layers.notifier, c, &le), "notify", &le, e, &all);
+    followed(rules_apply(s->layers.rules, c, &le), "rules", &le, e, &all);
     return all;
 }
 
