@@ -271,9 +271,12 @@ head_put_histogram(struct head *h, uint32_t slot, int64_t st, int64_t t, const s
 {
     struct series *s = series_hot(&h->series, slot);
     enum chunk_encoding encoding = chunk_histogram_kind(hist->integer, h->start_times);
-    if (s->encoding != encoding || head_histogram_full(h, slot, t) ||
-        !chunk_histogram_append_st(s->extra->hist, NULL, st, t, hist)) {
+    bool cut = s->encoding != encoding || head_histogram_full(h, slot, t);
+    if (cut || !chunk_histogram_append_st(s->extra->hist, NULL, st, t, hist)) {
         struct chunk_histogram *prev = NULL;
+        /* As in Prometheus, a chunk begun by a counter reset has its end computed only if
+         * the one before had not; where chunks end shows in the empty buckets of samples. */
+        bool computed = !cut && s->extra->end_computed;
         if (s->encoding == encoding) {
             /* Sealing frees the chunk, but the new one derives its reset header from it. */
             str data = chunk_histogram_data(s->extra->hist);
@@ -283,6 +286,7 @@ head_put_histogram(struct head *h, uint32_t slot, int64_t st, int64_t t, const s
             s->encoding = 0;
         }
         head_cut(h, slot, encoding, t);
+        s->extra->end_computed = computed;
         bool fits = chunk_histogram_append_st(s->extra->hist, prev, st, t, hist);
         CHECK(fits);
         chunk_histogram_free(&prev);
