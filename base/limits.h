@@ -45,3 +45,5 @@
 #define LIMIT_TEMPLATE_MEMORY_BYTES (256u << 20) /* of a run */
 #define LIMIT_TEMPLATE_STEPS 10000000u          /* of a run: a range may count far */
 #define LIMIT_NOTIFY_ALERTS 100000        /* alerts held */
+#define LIMIT_NOTIFY_SILENCES 20000       /* kept, expired ones too; each is tried on each alert */
+#define LIMIT_SILENCE_KEEP_MS (120LL * 3600 * 1000) /* expired ones; as Alertmanager's data.retention */

@@ -44,6 +44,36 @@ held_unref(struct held_alert **out)
     mem_free(a);
 }
 
+int
+labels_size_cmp(struct labels a, struct labels b)
+{
+    if (a.n != b.n)
+        return a.n < b.n ? -1 : 1;
+    for (size_t i = 0; i < a.n; i++) {
+        int c = str_cmp(a.v[i].name, b.v[i].name);
+        if (c) /* whoever lacks the smaller name goes first */
+            return -c;
+        c = str_cmp(a.v[i].value, b.v[i].value);
+        if (c)
+            return c;
+    }
+    return 0;
+}
+
+int
+notify_order(struct labels a, struct labels b)
+{
+    static const str first[] = {{"job", 3}, {"instance", 8}};
+
+    for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+        bool in_a = labels_has(a, first[i]), in_b = labels_has(b, first[i]);
+        int c = in_a && in_b ? str_cmp(labels_get(a, first[i]), labels_get(b, first[i])) : in_b - in_a;
+        if (c)
+            return c;
+    }
+    return labels_size_cmp(a, b);
+}
+
 static size_t
 slot_of(const struct alert_store *s, uint64_t fingerprint)
 {

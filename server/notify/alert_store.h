@@ -27,6 +27,13 @@ held_resolved(const struct held_alert *a, int64_t now_ms)
     return a->ends_ms <= now_ms;
 }
 
+/* Fewer labels first; else by the first name, in order, that only one of them has or whose
+ * values differ. */
+int labels_size_cmp(struct labels a, struct labels b);
+/* The order of alerts in a message: by job, then instance, where those without the label
+ * come last, then as labels_size_cmp has it. */
+int notify_order(struct labels a, struct labels b);
+
 struct alert_store {
     struct held_alert **slot;   /* open addressing by fingerprint */
     size_t cap, n;

@@ -11,30 +11,20 @@
 
 /* --- data --------------------------------------------------------------------------------- */
 
-/* Job first, then instance, then all labels: what belongs together stands together.  An
- * alert without the label goes behind those with it. */
 static int
 compare_shown(const void *x, const void *y)
 {
-    static const str first[] = {{"job", 3}, {"instance", 8}};
     const struct template_notified *a = x, *b = y;
-
-    for (size_t i = 0; i < ARRAY_LEN(first); i++) {
-        bool in_a = labels_has(a->labels, first[i]), in_b = labels_has(b->labels, first[i]);
-        int c = in_a && in_b ? str_cmp(labels_get(a->labels, first[i]), labels_get(b->labels, first[i])) : in_b - in_a;
-        if (c)
-            return c;
-    }
-    return labels_cmp(a->labels, b->labels);
+    return notify_order(a->labels, b->labels);
 }
 
 static struct template_notified *
-shown_alerts(struct attempt *t, struct held_alert **alerts, size_t n)
+shown_alerts(struct held_alert **alerts, size_t n, int64_t now_ms, struct arena *a)
 {
-    struct template_notified *v = ARENA_ARRAY(t->arena, struct template_notified, n + 1);
+    struct template_notified *v = ARENA_ARRAY(a, struct template_notified, n + 1);
 
     for (size_t i = 0; i < n; i++) {
-        bool resolved = held_resolved(alerts[i], t->d->now_ms);
+        bool resolved = held_resolved(alerts[i], now_ms);
         v[i] = (struct template_notified){
             .labels = alerts[i]->labels,
             .annotations = alerts[i]->annotations,
@@ -64,35 +54,40 @@ quote_meta(struct arena *a, str s)
     return out;
 }
 
-/* The route's labels, rendered with all alerts of the group; one that fails is left out. */
-static struct labels
-route_labels(struct attempt *t)
+struct labels
+route_labels_render(struct notifier *n, const struct plan *p, const struct route *route, struct labels group_labels,
+                    struct held_alert **alerts, size_t alerts_n, struct arena *a)
 {
-    const struct config_map *conf = &t->d->route->labels;
-    struct label *v = ARENA_ARRAY(t->arena, struct label, conf->n + 1);
-    size_t n = 0;
+    const struct config_map *conf = &route->labels;
+    struct label *raw = ARENA_ARRAY(a, struct label, conf->n + 1), *out = ARENA_ARRAY(a, struct label, conf->n + 1);
+    struct template_env env = {.external_url = n->opts.external_url, .functions = TEMPLATE_ALERTMANAGER};
+    size_t count = 0;
 
     if (conf->n == 0)
         return LABELS_EMPTY;
+    env.now_ms = clock_now_ms();
     for (size_t i = 0; i < conf->n; i++)
-        v[i] = (struct label){conf->v[i].key, conf->v[i].value};
-    struct template_notification data = t->data;
-    data.route_labels = (struct labels){v, conf->n};
-    data.reason = STRL("unknown");
-    data.alerts = shown_alerts(t, t->d->all, t->d->all_n);
-    data.n = t->d->all_n;
-    struct tvalue value = template_value_notification(t->arena, &data);
-    struct label *out = ARENA_ARRAY(t->arena, struct label, conf->n + 1);
+        raw[i] = (struct label){conf->v[i].key, conf->v[i].value};
+    struct template_notification data = {
+        .receiver = quote_meta(a, route->receiver->name),
+        .external_url = n->opts.external_url,
+        .reason = STRL("unknown"),
+        .group_labels = group_labels,
+        .route_labels = (struct labels){raw, conf->n},
+        .alerts = shown_alerts(alerts, alerts_n, env.now_ms, a),
+        .n = alerts_n,
+    };
+    struct tvalue value = template_value_notification(a, &data);
     for (size_t i = 0; i < conf->n; i++) {
         struct buf b = {0};
         struct err e = ERR_INIT;
-        if (template_run_text(t->d->plan->templates, conf->v[i].value, &t->env, &value, t->arena, &b, &e))
-            out[n++] = (struct label){conf->v[i].key, arena_str(t->arena, buf_str(&b))};
+        if (template_run_text(p->templates, conf->v[i].value, &env, &value, a, &b, &e))
+            out[count++] = (struct label){conf->v[i].key, arena_str(a, buf_str(&b))};
         else
             LOG_ERROR("Rendering a route's label failed", KV_STR("label", conf->v[i].key), KV_ERR(&e));
         buf_free(&b);
     }
-    return (struct labels){out, n};
+    return (struct labels){out, count};
 }
 
 void
@@ -121,10 +116,11 @@ attempt_run(struct attempt *t, struct notifier *n, const struct delivery *d, str
         .external_url = n->opts.external_url,
         .reason = str_of(d->reason),
         .group_labels = d->group_labels,
-        .alerts = shown_alerts(t, d->alerts, d->alerts_n),
+        .alerts = shown_alerts(d->alerts, d->alerts_n, d->now_ms, t->arena),
         .n = d->alerts_n,
     };
-    t->data.route_labels = route_labels(t);
+    t->data.route_labels =
+        route_labels_render(n, d->plan, d->route, d->group_labels, d->all, d->all_n, t->arena);
     t->data.route_labels_rendered = true;
     attempt_show(t, 0);
     bool ok = d->target->sender->send(t);

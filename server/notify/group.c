@@ -113,6 +113,17 @@ new_group(struct notifier *n, struct plan *p, const struct route *r, struct labe
 }
 
 static void
+set_muted_by(struct group *g, const str *v, size_t n)
+{
+    mem_free((void *)(uintptr_t)g->muted_by);
+    str *copy = n ? MEM_ARRAY(str, n) : NULL;
+    if (n)
+        memcpy(copy, v, n * sizeof *v); /* the texts are the plan's */
+    g->muted_by = copy;
+    g->muted_by_n = n;
+}
+
+static void
 group_free(struct notifier *n, struct group *g)
 {
     while (g->waiting)
@@ -123,6 +134,7 @@ group_free(struct notifier *n, struct group *g)
     mem_free(g->v);
     labels_release(&g->labels);
     mem_free(g->key);
+    set_muted_by(g, NULL, 0);
     plan_unref(&g->plan);
     mem_free(g);
 }
@@ -191,25 +203,51 @@ count_suppressed(const char *reason, size_t n)
         metric_add(metric_child(METRIC_ALERTMANAGER_NOTIFICATIONS_SUPPRESSED_TOTAL, v, 1), (double)n);
 }
 
-/* Alerts that neither inhibition nor time mutes. */
+static bool
+silenced(const struct notifier *n, const struct held_alert *a, int64_t now_ms)
+{
+    const struct silence *one;
+    return silences_muting(&n->silences, a->labels, now_ms, &one, 1) > 0;
+}
+
+/* Outside all of its active intervals, or inside a mute interval. */
+static bool
+muted_by_time(struct group *g, int64_t now_ms, size_t alerts)
+{
+    const struct config_strs *active = &g->route->conf->active_time_intervals;
+    const struct config_strs *mute = &g->route->conf->mute_time_intervals;
+    str *now = MEM_ARRAY(str, MAX(active->n, mute->n) + 1);
+    bool inactive = active->n && intervals_now(g->plan->conf, active, now_ms, now) == 0;
+    size_t n = inactive ? 0 : intervals_now(g->plan->conf, mute, now_ms, now);
+
+    if (inactive) {
+        count_suppressed("active_time_interval", alerts);
+        set_muted_by(g, active->v, active->n);
+    } else {
+        if (n)
+            count_suppressed("mute_time_interval", alerts);
+        set_muted_by(g, now, n);
+    }
+    mem_free(now);
+    return inactive || n > 0;
+}
+
+/* Alerts that neither inhibition nor time nor a silence mutes, in that order. */
 static size_t
 audible(struct notifier *n, struct group *g, int64_t now_ms, struct held_alert **out)
 {
-    const struct config_route *c = g->route->conf;
-    size_t kept = 0;
+    size_t free_n = 0, kept = 0;
 
     for (size_t i = 0; i < g->n; i++)
         if (!inhibitor_find(&n->inhibitor, &n->store, g->v[i], now_ms))
-            out[kept++] = g->v[i];
-    count_suppressed("inhibition", g->n - kept);
-    if (c->active_time_intervals.n && !interval_any(g->plan->conf, &c->active_time_intervals, now_ms)) {
-        count_suppressed("active_time_interval", kept);
+            out[free_n++] = g->v[i];
+    count_suppressed("inhibition", g->n - free_n);
+    if (free_n == 0 || muted_by_time(g, now_ms, free_n))
         return 0;
-    }
-    if (interval_any(g->plan->conf, &c->mute_time_intervals, now_ms)) {
-        count_suppressed("mute_time_interval", kept);
-        return 0;
-    }
+    for (size_t i = 0; i < free_n; i++)
+        if (!silenced(n, out[i], now_ms))
+            out[kept++] = out[i];
+    count_suppressed("silence", free_n - kept);
     return kept;
 }
 

@@ -68,13 +68,15 @@ interval_contains(const struct config_time_interval *iv, int64_t now_ms)
     return false;
 }
 
-bool
-interval_any(const struct config_notify *c, const struct config_strs *names, int64_t now_ms)
+size_t
+intervals_now(const struct config_notify *c, const struct config_strs *names, int64_t now_ms, str *out)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < names->n; i++) {
         const struct config_time_interval *iv = config_notify_interval(c, names->v[i]);
         if (iv && interval_contains(iv, now_ms))
-            return true;
+            out[n++] = names->v[i];
     }
-    return false;
+    return n;
 }

@@ -8,5 +8,5 @@
 #include "server/config/config_notify.h"
 
 bool interval_contains(const struct config_time_interval *i, int64_t now_ms);
-/* Any of the named intervals. */
-bool interval_any(const struct config_notify *c, const struct config_strs *names, int64_t now_ms);
+/* Those of the named intervals that hold now, into out (as long as names); how many. */
+size_t intervals_now(const struct config_notify *c, const struct config_strs *names, int64_t now_ms, str *out);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/panic.h"
+#include "server/notify/notify_api.h"
 #include "server/notify/notify_priv.h"
 
 #define ROUTES_PER_ALERT_MAX 64
@@ -91,6 +92,27 @@ notifier_post(struct notifier *n, const struct alert *alerts, size_t count)
 }
 
 void
+notifier_take(struct notifier *n, const struct alert *alerts, size_t count)
+{
+    CHECK_MAGIC(n, NOTIFIER_MAGIC);
+    mutex_lock(&n->mu);
+    for (size_t i = 0; n->plan && i < count; i++)
+        take_alert(n, &alerts[i]);
+    cond_signal(&n->dispatch);
+    mutex_unlock(&n->mu);
+}
+
+struct config *
+notifier_config(struct notifier *n)
+{
+    CHECK_MAGIC(n, NOTIFIER_MAGIC);
+    mutex_lock(&n->mu);
+    struct config *c = n->plan ? config_ref(n->plan->config) : NULL;
+    mutex_unlock(&n->mu);
+    return c;
+}
+
+void
 notifier_rules_ready(struct notifier *n)
 {
     CHECK_MAGIC(n, NOTIFIER_MAGIC);
@@ -124,6 +146,7 @@ sweep(struct notifier *n)
     if (alert_store_sweep(&n->store, now) && n->plan)
         inhibitor_reset(&n->inhibitor, n->plan->conf, &n->store);
     sent_sweep(&n->sent, now);
+    silences_sweep(&n->silences, now);
 }
 
 static void
@@ -136,6 +159,8 @@ queue_rewrite(struct notifier *n)
     for (size_t i = 0; i < n->sent.cap; i++)
         if (n->sent.slot[i])
             notify_log_put_sent(n->log, &n->sent.slot[i]->entry);
+    for (size_t i = 0; i < n->silences.n; i++)
+        notify_log_put_silence(n->log, n->silences.v[i]);
     n->log_dirty = true;
 }
 
@@ -247,6 +272,14 @@ load_alert(void *arg, const struct alert *a, int64_t updated_ms)
 }
 
 static void
+load_silence(void *arg, struct silence *s)
+{
+    struct notifier *n = arg;
+
+    silences_load(&n->silences, s);
+}
+
+static void
 load_sent(void *arg, const struct sent_entry *s)
 {
     struct notifier *n = arg;
@@ -259,7 +292,7 @@ bool
 notifier_new(struct notifier **out, const struct notifier_opts *o, struct err *e)
 {
     struct notifier *n = MEM_NEW(struct notifier);
-    struct notify_log_reader reader = {load_alert, load_sent, n};
+    struct notify_log_reader reader = {load_alert, load_sent, load_silence, n};
 
     n->magic = NOTIFIER_MAGIC;
     n->opts = *o;
@@ -310,6 +343,7 @@ notifier_free(struct notifier **out)
     inhibitor_fini(&n->inhibitor);
     alert_store_fini(&n->store);
     sent_fini(&n->sent);
+    silences_fini(&n->silences);
     plan_unref(&n->plan);
     config_unref(&n->config);
     mem_free(n->dir);

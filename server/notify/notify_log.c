@@ -15,7 +15,7 @@
 #define REWRITE_BYTES_MIN (4u << 20)
 #define FILE_BYTES_MAX (1ull << 30)
 
-enum record_type { RECORD_ALERT = 1, RECORD_SENT = 2 };
+enum record_type { RECORD_ALERT = 1, RECORD_SENT = 2, RECORD_SILENCE = 3 };
 
 struct notify_log {
     unsigned magic;
@@ -108,6 +108,30 @@ notify_log_put_sent(struct notify_log *l, const struct sent_entry *s)
     mutex_unlock(&l->queue_mu);
 }
 
+void
+notify_log_put_silence(struct notify_log *l, const struct silence *s)
+{
+    if (!l->path)
+        return;
+    mutex_lock(&l->queue_mu);
+    size_t at = record_begin(&l->queue, RECORD_SILENCE);
+    enc_uvarint_str(&l->queue, str_of(s->id));
+    enc_u64_le(&l->queue, (uint64_t)s->starts_ms);
+    enc_u64_le(&l->queue, (uint64_t)s->ends_ms);
+    enc_u64_le(&l->queue, (uint64_t)s->updated_ms);
+    enc_uvarint_str(&l->queue, s->created_by);
+    enc_uvarint_str(&l->queue, s->comment);
+    put_labels(&l->queue, s->annotations);
+    enc_uvarint(&l->queue, s->n);
+    for (size_t i = 0; i < s->n; i++) {
+        enc_u8(&l->queue, (uint8_t)s->v[i].type);
+        enc_uvarint_str(&l->queue, s->v[i].name);
+        enc_uvarint_str(&l->queue, s->v[i].value);
+    }
+    record_end(&l->queue, at);
+    mutex_unlock(&l->queue_mu);
+}
+
 /* --- reading --------------------------------------------------------------------------- */
 
 static struct labels
@@ -145,31 +169,74 @@ read_fingerprints(struct dec *d, struct arena *a, size_t *n)
 }
 
 static void
+read_alert(struct dec *d, const struct notify_log_reader *r, struct arena *a)
+{
+    struct alert al = {.starts_ms = (int64_t)dec_u64_le(d)};
+
+    al.ends_ms = (int64_t)dec_u64_le(d);
+    int64_t updated_ms = (int64_t)dec_u64_le(d);
+    al.timeout = dec_u8(d) & 1;
+    al.generator_url = dec_uvarint_str(d);
+    al.labels = read_labels(d, a);
+    al.annotations = read_labels(d, a);
+    if (dec_done(d))
+        r->alert(r->arg, &al, updated_ms);
+}
+
+static void
+read_sent(struct dec *d, const struct notify_log_reader *r, struct arena *a)
+{
+    struct sent_entry s = {.group_key = dec_uvarint_str(d)};
+
+    s.receiver = dec_uvarint_str(d);
+    s.integration = dec_uvarint_str(d);
+    s.index = (unsigned)dec_uvarint(d);
+    s.sent_ms = (int64_t)dec_u64_le(d);
+    s.expires_ms = (int64_t)dec_u64_le(d);
+    s.firing = read_fingerprints(d, a, &s.firing_n);
+    s.resolved = read_fingerprints(d, a, &s.resolved_n);
+    if (dec_done(d))
+        r->sent(r->arg, &s);
+}
+
+static void
+read_silence(struct dec *d, const struct notify_log_reader *r, struct arena *a)
+{
+    str id = dec_uvarint_str(d);
+    struct silence parts = {.starts_ms = (int64_t)dec_u64_le(d)}, *s;
+    struct err e = ERR_INIT;
+
+    parts.ends_ms = (int64_t)dec_u64_le(d);
+    parts.updated_ms = (int64_t)dec_u64_le(d);
+    parts.created_by = dec_uvarint_str(d);
+    parts.comment = dec_uvarint_str(d);
+    parts.annotations = read_labels(d, a);
+    uint64_t n = dec_uvarint(d);
+    if (n > dec_left(d) || id.n != SILENCE_ID_BYTES)
+        return;
+    parts.v = ARENA_ZARRAY(a, struct matcher, n + 1);
+    for (parts.n = 0; parts.n < n; parts.n++) {
+        struct matcher *m = &parts.v[parts.n];
+        m->type = (enum matcher_type)(dec_u8(d) & 3);
+        m->name = dec_uvarint_str(d);
+        m->value = dec_uvarint_str(d);
+    }
+    if (!dec_done(d))
+        return;
+    if (silence_new(&s, &parts, id, &e))
+        r->silence(r->arg, s);
+    else
+        LOG_WARN("A silence in the notification log is not valid", KV_STR("id", id), KV_ERR(&e));
+}
+
+static void
 read_record(struct dec *d, const struct notify_log_reader *r, struct arena *a)
 {
-    uint8_t type = dec_u8(d);
-
-    if (type == RECORD_ALERT) {
-        struct alert al = {.starts_ms = (int64_t)dec_u64_le(d)};
-        al.ends_ms = (int64_t)dec_u64_le(d);
-        int64_t updated_ms = (int64_t)dec_u64_le(d);
-        al.timeout = dec_u8(d) & 1;
-        al.generator_url = dec_uvarint_str(d);
-        al.labels = read_labels(d, a);
-        al.annotations = read_labels(d, a);
-        if (dec_done(d))
-            r->alert(r->arg, &al, updated_ms);
-    } else if (type == RECORD_SENT) {
-        struct sent_entry s = {.group_key = dec_uvarint_str(d)};
-        s.receiver = dec_uvarint_str(d);
-        s.integration = dec_uvarint_str(d);
-        s.index = (unsigned)dec_uvarint(d);
-        s.sent_ms = (int64_t)dec_u64_le(d);
-        s.expires_ms = (int64_t)dec_u64_le(d);
-        s.firing = read_fingerprints(d, a, &s.firing_n);
-        s.resolved = read_fingerprints(d, a, &s.resolved_n);
-        if (dec_done(d))
-            r->sent(r->arg, &s);
+    switch (dec_u8(d)) {
+    case RECORD_ALERT: read_alert(d, r, a); break;
+    case RECORD_SENT: read_sent(d, r, a); break;
+    case RECORD_SILENCE: read_silence(d, r, a); break;
+    default: break; /* of a newer version */
     }
 }
 

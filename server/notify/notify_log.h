@@ -1,19 +1,22 @@
-/* notify_log.h - what notify must not forget: alerts, and which notifications went out.
+/* notify_log.h - what notify must not forget: alerts, silences, and what was sent.
  *
  * An append-only file.  An alert is in it before its notification is sent, an entry of a
  * sent notification is in it right after the receiver took it; so a restart neither
- * forgets one nor, but for the instant between those two, repeats one.
+ * forgets one nor, but for the instant between those two, repeats one.  A silence is in it
+ * before whoever made it gets an answer.
  *
  * FORMAT (little-endian; strings and counts are uvarint-prefixed)
  *
  *   file    0  8  "NTXNLOG1"          record  0  4  crc32c of the rest
  *           8  *  records                     4  4  bytes after this field
- *                                             8  1  type: 1 alert, 2 sent
+ *                                             8  1  type: 1 alert, 2 sent, 3 silence
  *                                             9  *  payload
  *   alert   starts i64, ends i64, updated i64 (ms), flags u8 (1: the end is made up),
  *           url, labels, annotations
  *   sent    group key, receiver, integration, index uvarint, time i64, expires i64,
  *           firing fingerprints (count, u64 each), resolved fingerprints
+ *   silence id, starts i64, ends i64, updated i64, created by, comment, annotations as
+ *           labels, matchers (count, then type u8: 0 =, 1 !=, 2 =~, 3 !~, name, value)
  *   labels  count, then name and value each
  *
  * A record counts iff its checksum holds; the first that does not ends the file and is cut
@@ -26,6 +29,7 @@
 #pragma once
 #include "base/err.h"
 #include "server/notify/alert_store.h"
+#include "server/notify/silence.h"
 
 struct notify_log;
 
@@ -41,6 +45,7 @@ struct sent_entry {
 struct notify_log_reader {
     void (*alert)(void *arg, const struct alert *a, int64_t updated_ms);
     void (*sent)(void *arg, const struct sent_entry *s);
+    void (*silence)(void *arg, struct silence *s); /* takes the reference */
     void *arg;
 };
 /* Reads the file (borrowed values in the callbacks), cuts a torn tail, opens for
@@ -51,6 +56,7 @@ void notify_log_close(struct notify_log **l); /* flushes */
 
 void notify_log_put_alert(struct notify_log *l, const struct held_alert *a);
 void notify_log_put_sent(struct notify_log *l, const struct sent_entry *s);
+void notify_log_put_silence(struct notify_log *l, const struct silence *s);
 /* Makes everything put so far durable.  After a failure the records stay queued and the
  * next flush tries again on a rewritten file. */
 bool notify_log_flush(struct notify_log *l, struct err *e) MUST_USE;

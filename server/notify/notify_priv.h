@@ -25,6 +25,7 @@
 #include "server/notify/outside.h"
 #include "server/notify/route.h"
 #include "server/notify/sent.h"
+#include "server/notify/silence.h"
 #include "server/notify/timers.h"
 #include "server/template/template.h"
 
@@ -72,6 +73,8 @@ struct group {
     char *key;                    /* group key */
     struct held_alert **v;        /* referenced; sorted by fingerprint */
     size_t n, cap;
+    const str *muted_by;          /* intervals that muted it at the last flush; heap */
+    size_t muted_by_n;
     struct timer flush;           /* wall time */
     int64_t flushed_ms;           /* when it was last decided what is due */
     struct delivery *waiting;     /* for their next try */
@@ -124,6 +127,7 @@ struct notifier {
     struct plan *plan;            /* under mu; NULL: nothing is notified by us */
     struct alert_store store;     /* under mu */
     struct inhibitor inhibitor;   /* under mu */
+    struct silences silences;     /* under mu */
     struct groups groups;         /* under mu */
     struct timers flushes;        /* under mu: groups */
     struct sent_table sent;       /* under mu */

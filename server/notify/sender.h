@@ -45,6 +45,12 @@ const struct sender *sender_of(enum config_receiver_kind kind);
 /* Makes an attempt and sends.  False: *t says whether to try again. */
 bool attempt_run(struct attempt *t, struct notifier *n, const struct delivery *d, struct err *e);
 
+/* The labels of a route, rendered with all alerts of a group; those that fail are left
+ * out, and the log says why. */
+struct labels route_labels_render(struct notifier *n, const struct plan *p, const struct route *route,
+                                  struct labels group_labels, struct held_alert **alerts, size_t alerts_n,
+                                  struct arena *a);
+
 /* Shows only the first max alerts (0: all); status and common labels follow. */
 void attempt_show(struct attempt *t, uint64_t max);
 /* A rendered text, in the attempt's arena. */
