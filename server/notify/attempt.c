@@ -60,7 +60,7 @@ route_labels_render(struct notifier *n, const struct plan *p, const struct route
 {
     const struct config_map *conf = &route->labels;
     struct label *raw = ARENA_ARRAY(a, struct label, conf->n + 1), *out = ARENA_ARRAY(a, struct label, conf->n + 1);
-    struct template_env env = {.external_url = n->opts.external_url, .functions = TEMPLATE_ALERTMANAGER};
+    struct template_env env = {.external_url = n->opts.external_url};
     size_t count = 0;
 
     if (conf->n == 0)
