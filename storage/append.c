@@ -1,5 +1,6 @@
 #include "storage/append.h"
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/panic.h"
 #include "storage/append_priv.h"
@@ -68,11 +69,27 @@ append_may_create(struct append *a, struct err *e)
     return true;
 }
 
+/* What no block could hold, or the head's records. */
+static bool
+append_labels_fit(struct labels ls, struct err *e)
+{
+    if (ls.n == 0)
+        return err_set(e, ERR_BAD_DATA, "empty labelset: invalid sample");
+    if (ls.n > LIMIT_LABELS_PER_SERIES)
+        return err_set(e, ERR_LIMIT, "more than %d labels", LIMIT_LABELS_PER_SERIES);
+    for (size_t i = 0; i < ls.n; i++)
+        if (ls.v[i].name.n > LIMIT_LABEL_BYTES || ls.v[i].value.n > LIMIT_LABEL_BYTES)
+            return err_set(e, ERR_LIMIT, "a label of more than %u bytes", LIMIT_LABEL_BYTES);
+    return true;
+}
+
 static bool
 append_create(struct append *a, struct labels ls, uint32_t hash, series_id *out, struct err *e)
 {
     struct head *h = &a->db->head;
     bool ok = true;
+    if (!append_labels_fit(ls, e))
+        return false;
     rwlock_write(&h->index);
     *out = series_find(&h->series, ls, hash);
     if (*out) { /* another batch was faster */

@@ -37,6 +37,10 @@
  * One thread at a time, which is also the one that collects series. */
 bool checkpoint_write(struct tsdb *db, struct err *e) MUST_USE;
 
+/* As checkpoint_write, and lets go of every other checkpoint and all of the log before: for
+ * when they must not be read together with what is written from now on. */
+bool checkpoint_write_only(struct tsdb *db, struct err *e) MUST_USE;
+
 struct checkpoint_info {
     uint64_t seq;              /* replay starts with this record */
     struct wal_position place; /* where it is, if known */

@@ -260,16 +260,16 @@ checkpoint_path(const char *dir, uint64_t seq)
     return io_join(dir, name);
 }
 
-/* Keeps the two newest checkpoints, and the log from the older of them on. */
+/* Keeps the newest checkpoints, and the log from the oldest of them on. */
 static void
-drop_old(struct tsdb *db)
+drop_old(struct tsdb *db, size_t keep)
 {
     uint64_t *seqs = NULL;
     size_t n = 0;
     struct err e;
     if (!checkpoint_list(db->head_dir, &seqs, &n, &e))
         return;
-    for (size_t i = 0; i + 2 < n; i++) {
+    for (size_t i = 0; i + keep < n; i++) {
         char *path = checkpoint_path(db->head_dir, seqs[i]);
         METRIC_INC(TSDB_CHECKPOINT_DELETIONS_TOTAL);
         if (!io_unlink(path, &e)) {
@@ -278,15 +278,15 @@ drop_old(struct tsdb *db)
         }
         mem_free(path);
     }
-    if (n >= 2) {
+    if (n >= keep) {
         METRIC_INC(TSDB_WAL_TRUNCATIONS_TOTAL);
-        wal_forget(db->wal, seqs[n - 2]);
+        wal_forget(db->wal, seqs[n - keep]);
     }
     mem_free(seqs);
 }
 
-bool
-checkpoint_write(struct tsdb *db, struct err *e)
+static bool
+write_and_keep(struct tsdb *db, size_t keep, struct err *e)
 {
     struct head *h = &db->head;
     char *tmp = io_join(db->head_dir, "checkpoint.tmp");
@@ -306,7 +306,7 @@ checkpoint_write(struct tsdb *db, struct err *e)
     buf_free(&w.body);
     buf_free(&w.out);
     if (ok) {
-        drop_old(db);
+        drop_old(db, keep);
         head_file_purge(h->file);
     } else {
         METRIC_INC(TSDB_CHECKPOINT_CREATIONS_FAILED_TOTAL);
@@ -315,4 +315,16 @@ checkpoint_write(struct tsdb *db, struct err *e)
     mem_free(tmp);
     mem_free(path);
     return ok;
+}
+
+bool
+checkpoint_write(struct tsdb *db, struct err *e)
+{
+    return write_and_keep(db, 2, e);
+}
+
+bool
+checkpoint_write_only(struct tsdb *db, struct err *e)
+{
+    return write_and_keep(db, 1, e);
 }

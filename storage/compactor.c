@@ -175,6 +175,8 @@ compact_all(struct tsdb *db, struct err *e)
 {
     int64_t mint, maxt;
     bool moved = false;
+    if (!blocks_reload(db, e)) /* first of all what retention gives back */
+        return false;
     while (!atomic_load(&db->cancel) && head_due(db, &mint, &maxt)) {
         if (!compact_head(db, mint, maxt, e))
             return false;
@@ -188,7 +190,7 @@ compact_all(struct tsdb *db, struct err *e)
             return false;
         head_mark(db);
     }
-    return blocks_reload(db, e) && compact_blocks(db, e);
+    return compact_blocks(db, e);
 }
 
 bool

@@ -76,6 +76,9 @@ struct tsdb_opts tsdb_opts_now(struct tsdb *db);
 
 /* A fresh head in place of one that recovery could not fill. */
 bool tsdb_head_renew(struct tsdb *db, struct err *e) MUST_USE;
+/* Numbers the series anew and makes that durable, before anybody holds an id.  REQUIRES
+ * maintain. */
+bool tsdb_renumber(struct tsdb *db, struct err *e) MUST_USE;
 /* Whether a batch may be committed now. */
 bool tsdb_accepts(struct tsdb *db, struct err *e) MUST_USE;
 

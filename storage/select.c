@@ -265,42 +265,51 @@ view_series_of(const struct view *v, size_t i, const struct selected *s)
     return &v->v[i].series[s->handle];
 }
 
-/* Where part k's samples may start and end. */
-static void
-view_part_bounds(const struct view_series *s, size_t k, int64_t *mint, int64_t *maxt)
+/* One source of a series' samples: a block or (a part of) the head. */
+struct view_source {
+    const struct view_part *part; /* NULL: head */
+    struct head_series head;
+    int64_t from, to;             /* where its samples lie */
+};
+
+/* Of equal times the sample in order wins over a late one, and of late ones the first that
+ * came, wherever they lie: in-order blocks, the head's in-order samples, blocks of late
+ * samples, the head's late ones.  So neither restart nor compaction changes an answer. */
+static size_t
+view_sources(const struct view_series *s, struct view_source *out)
 {
-    if (k == s->parts_n) {
+    size_t n = 0;
+    for (int late = 0; late < 2; late++) {
+        for (size_t i = 0; i < s->parts_n; i++) {
+            const struct block_meta *m = block_meta(s->parts[i].block);
+            if (m->out_of_order == (bool)late)
+                out[n++] = (struct view_source){
+                    .part = &s->parts[i], .from = m->mint, .to = m->maxt - 1};
+        }
         const struct head_series *h = s->head;
-        *mint = h->late || h->late_sealed ? INT64_MIN : h->mint;
-        *maxt = INT64_MAX;
-        return;
+        if (h == NULL)
+            continue;
+        struct view_source *o = &out[n];
+        *o = (struct view_source){.head = *h, .from = late ? INT64_MIN : h->mint, .to = INT64_MAX};
+        if (late) {
+            o->head.encoding = 0;
+            o->head.sealed = 0;
+        } else {
+            o->head.late = NULL;
+            o->head.late_sealed = 0;
+        }
+        n += late ? h->late || h->late_sealed : h->encoding || h->sealed;
     }
-    const struct block_meta *m = block_meta(s->parts[k].block);
-    *mint = m->mint;
-    *maxt = m->maxt - 1;
+    return n;
 }
 
 static bool
-view_part_read(const struct view *v, const struct view_series *s, size_t k, int64_t mint,
-               int64_t maxt, struct arena *a, struct column *out, struct err *e)
+view_source_read(const struct view *v, const struct view_source *s, int64_t mint, int64_t maxt,
+                 struct arena *a, struct column *out, struct err *e)
 {
-    if (k == s->parts_n)
-        return head_series_read(s->head, v->map, mint, maxt, a, out, e);
-    return block_read(s->parts[k].block, s->parts[k].series, mint, maxt, a, out, e);
-}
-
-/* Of equal times the sample in order wins over a late one, wherever either lies: in-order
- * blocks first, then the head, then blocks of late samples.  So compaction changes nothing. */
-static size_t
-view_part_rank(const struct view_series *s, size_t k, size_t parts)
-{
-    size_t rank = 0;
-    bool late = k < s->parts_n && block_meta(s->parts[k].block)->out_of_order;
-    for (size_t i = 0; i < parts; i++) {
-        bool other = i < s->parts_n && block_meta(s->parts[i].block)->out_of_order;
-        rank += other != late ? late : i < k;
-    }
-    return rank;
+    if (s->part == NULL)
+        return head_series_read(&s->head, v->map, mint, maxt, a, out, e);
+    return block_read(s->part->block, s->part->series, mint, maxt, a, out, e);
 }
 
 bool
@@ -308,28 +317,23 @@ view_read(const struct view *v, size_t i, const struct selected *sel, int64_t mi
           struct arena *a, struct column *out, struct err *e)
 {
     const struct view_series *s = view_series_of(v, i, sel);
-    size_t parts = s->parts_n + (s->head != NULL);
     *out = (struct column){0};
-    if (s->head && s->head->newest_only)
-        return view_part_read(v, s, s->parts_n, mint, maxt, a, out, e);
-    if (parts == 1)
-        return view_part_read(v, s, s->head ? s->parts_n : 0, mint, maxt, a, out, e);
-    int64_t end = INT64_MIN, from, to;
-    bool disjoint = true;
-    for (size_t k = 0; k < parts; k++) {
-        view_part_bounds(s, k, &from, &to);
-        disjoint = disjoint && (k == 0 || from > end);
-        end = MAX(end, to);
-    }
-    struct column *c = ARENA_ZARRAY(a, struct column, disjoint ? 0 : parts);
-    const struct column **in = ARENA_ARRAY(a, const struct column *, parts);
-    for (size_t k = 0; k < parts; k++) {
-        in[disjoint ? k : view_part_rank(s, k, parts)] = &c[k];
-        if (!view_part_read(v, s, k, mint, maxt, a, disjoint ? out : &c[k], e))
+    if (s->parts_n == 0)
+        return head_series_read(s->head, v->map, mint, maxt, a, out, e);
+    struct view_source *sources = ARENA_ARRAY(a, struct view_source, s->parts_n + 2);
+    size_t n = view_sources(s, sources);
+    bool apart = true;
+    for (size_t k = 1; k < n; k++)
+        apart = apart && sources[k].from > sources[k - 1].to;
+    struct column *c = ARENA_ZARRAY(a, struct column, apart ? 0 : n);
+    const struct column **in = ARENA_ARRAY(a, const struct column *, n);
+    for (size_t k = 0; k < n; k++) {
+        in[k] = &c[k];
+        if (!view_source_read(v, &sources[k], mint, maxt, a, apart ? out : &c[k], e))
             return false;
     }
-    if (!disjoint)
-        column_merge(a, in, parts, out);
+    if (!apart)
+        column_merge(a, in, n, out);
     return true;
 }
 

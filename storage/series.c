@@ -19,6 +19,19 @@ series_table_init(struct series_table *t)
     t->pages = MEM_ARRAY(struct series_page *, SERIES_SLOT_PAGES);
 }
 
+/* Frees the pages that lead from ids to slots. */
+static void
+series_drop_index(struct series_table *t)
+{
+    for (size_t i = 0; i <= (t->next_id - 1) / SERIES_INDEX_PAGE; i++) {
+        _Atomic(uint32_t) *page = atomic_load(&t->index[i]);
+        if (page != index_page_empty)
+            mem_free((void *)page);
+        atomic_store(&t->index[i], NULL);
+        t->index_live[i] = 0;
+    }
+}
+
 void
 series_table_fini(struct series_table *t)
 {
@@ -27,11 +40,7 @@ series_table_fini(struct series_table *t)
             mem_free(series_cold(t, slot)->pairs);
     for (size_t i = 0; i < SERIES_SLOT_PAGES && t->pages[i]; i++)
         mem_free(t->pages[i]);
-    for (size_t i = 0; i <= (t->next_id - 1) / SERIES_INDEX_PAGE; i++) {
-        _Atomic(uint32_t) *page = atomic_load(&t->index[i]);
-        if (page != index_page_empty)
-            mem_free((void *)page);
-    }
+    series_drop_index(t);
     for (size_t i = 0; i < t->limbo_n; i++)
         mem_free(t->limbo[i].memory);
     mem_free(t->limbo);
@@ -144,6 +153,8 @@ uint32_t
 series_create(struct series_table *t, struct labels ls, uint32_t hash)
 {
     CHECK(ls.n <= UINT16_MAX);
+    if (!symbols_have_room(&t->symbols, ls.n))
+        return 0;
     uint32_t *pairs = mem_alloc(MAX(ls.n, 1u) * sizeof(uint32_t));
     for (size_t i = 0; i < ls.n; i++) {
         uint32_t name = symbols_intern_name(&t->symbols, ls.v[i].name);
@@ -193,6 +204,38 @@ series_labels(const struct series_table *t, const uint32_t *pairs, size_t n, str
     for (size_t i = 0; i < n; i++)
         v[i] = symbols_label(&t->symbols, pairs[i]);
     return (struct labels){.v = v, .n = n};
+}
+
+struct ids
+series_renumber(struct series_table *t)
+{
+    struct ids all = posting_list_ids(&t->all);
+    struct ids old = {.v = MEM_ARRAY(uint32_t, all.n + 1), .n = all.n};
+    uint32_t *slots = MEM_ARRAY(uint32_t, all.n + 1);
+    for (uint32_t i = 0; i < all.n; i++) {
+        /* For the moment the index leads from the old id to the new. */
+        _Atomic(uint32_t) *page = atomic_load(&t->index[all.v[i] / SERIES_INDEX_PAGE]);
+        old.v[i] = all.v[i];
+        slots[i] = series_slot(t, all.v[i]);
+        atomic_store(&page[all.v[i] % SERIES_INDEX_PAGE], i + 1);
+    }
+    for (uint32_t i = 1; i <= t->symbols.pairs_n; i++) {
+        struct ids ids = posting_list_ids(&symbols_pair(&t->symbols, i)->series);
+        for (size_t k = 0; k < ids.n; k++)
+            ids.v[k] = series_word(t, ids.v[k]);
+    }
+    series_drop_index(t);
+    id_table_fini(&t->by_labels);
+    id_table_init(&t->by_labels);
+    t->next_id = (uint32_t)all.n + 1;
+    for (uint32_t i = 0; i < all.n; i++) {
+        all.v[i] = i + 1;
+        series_hot(t, slots[i])->id = i + 1;
+        series_publish(t, i + 1, slots[i]);
+    }
+    series_index_restored(t);
+    mem_free(slots);
+    return old;
 }
 
 void

@@ -118,7 +118,7 @@ bool series_revive(struct series_table *t, uint32_t id);
 
 /* 0 if unknown; REQUIRES the index lock, shared. hash is (uint32_t)labels_hash(ls). */
 uint32_t series_find(const struct series_table *t, struct labels ls, uint32_t hash);
-/* Adds a series that series_find did not find; 0 when ids or slots are used up.
+/* Adds a series that series_find did not find; 0 when ids, slots or pairs are used up.
  * REQUIRES the index lock. */
 uint32_t series_create(struct series_table *t, struct labels ls, uint32_t hash);
 /* As series_create from pair ids, under a given id that is not in use (recovery).  With
@@ -131,6 +131,11 @@ void series_index_restored(struct series_table *t);
  * that pinned while the series lived may do this later, without a lock. */
 struct labels series_labels(const struct series_table *t, const uint32_t *pairs, size_t n,
                             struct arena *a);
+
+/* Gives the series the ids 1, 2, 3 … in their order, before anybody holds one: a process
+ * hands out 2^32 at most, and the numbering must not run out over its successors.  Returns
+ * the former ids (gives): that of id k is at k - 1. */
+struct ids series_renumber(struct series_table *t);
 
 void series_doom(struct series_table *t, uint32_t id);
 /* Removes the doomed among ids (ascending); returns how many and their slots, whose

@@ -79,6 +79,13 @@ symbols_label(const struct symbols *s, uint32_t pair)
                           .value = STR(p->value, p->value_n)};
 }
 
+/* Whether n more pairs and names can be numbered. */
+static inline bool
+symbols_have_room(const struct symbols *s, size_t n)
+{
+    size_t max = (size_t)SYMBOLS_PAGE * SYMBOLS_PAGES - 1;
+    return s->pairs_n + n < max && s->names_n + n < max;
+}
 /* 0 if unknown. */
 uint32_t symbols_find_name(const struct symbols *s, str name);
 uint32_t symbols_find(const struct symbols *s, uint32_t name, str value);

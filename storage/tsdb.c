@@ -103,12 +103,26 @@ tsdb_claim(struct tsdb *db, struct err *e)
     return ok || err_prefix(e, "lock DB directory: ");
 }
 
+/* Segments are preallocated: on a small disk, or under a small budget, they are smaller. */
+#define SEGMENT_BYTES_MIN (4u << 20)
+
+static uint64_t
+tsdb_segment_bytes(const struct tsdb *db)
+{
+    uint64_t room = db->opts.retention_bytes ? db->opts.retention_bytes : UINT64_MAX;
+    uint64_t free_bytes, total;
+    struct err e;
+    if (io_free_space(db->dir, &free_bytes, &total, &e))
+        room = MIN(room, free_bytes);
+    return MIN(db->opts.wal_segment_bytes, MAX(room / 16, (uint64_t)SEGMENT_BYTES_MIN));
+}
+
 static bool
 tsdb_start_log(struct tsdb *db, const struct recovered *r, struct err *e)
 {
     char *dir = io_join(db->head_dir, "wal");
     struct wal_opts o = {.dir = dir,
-                         .segment_bytes = db->opts.wal_segment_bytes,
+                         .segment_bytes = tsdb_segment_bytes(db),
                          .sync = db->opts.wal_sync,
                          .next_seq = r->next_seq,
                          .next_segment = r->next_segment,
@@ -118,6 +132,43 @@ tsdb_start_log(struct tsdb *db, const struct recovered *r, struct err *e)
     for (size_t i = 0; i < r->segments_n && ok; i++)
         wal_adopt(db->wal, r->segments[i].number, r->segments[i].last_seq, r->segments[i].bytes);
     return ok;
+}
+
+/* From this id on the series are numbered anew at the next start. */
+#define RENUMBER_AT (1u << 31)
+
+struct renumber {
+    struct ids old; /* id - 1 to former id */
+    struct tombstones *fresh;
+};
+
+static void
+renumber_deleted(void *arg, uint64_t ref, struct intervals iv)
+{
+    struct renumber *r = arg;
+    size_t lo = 0, hi = r->old.n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (r->old.v[mid] < ref)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (size_t i = 0; i < iv.n && lo < r->old.n && r->old.v[lo] == ref; i++)
+        tombstones_add(r->fresh, lo + 1, iv.v[i].mint, iv.v[i].maxt);
+}
+
+bool
+tsdb_renumber(struct tsdb *db, struct err *e)
+{
+    struct head *h = &db->head;
+    struct renumber r = {.old = series_renumber(&h->series), .fresh = tombstones_new()};
+    tombstones_each(h->tombstones, renumber_deleted, &r);
+    tombstones_free(&h->tombstones);
+    h->tombstones = r.fresh;
+    mem_free(r.old.v);
+    LOG_INFO("Series were numbered anew", KV_I64("series", h->series.live));
+    return checkpoint_write_only(db, e);
 }
 
 static bool
@@ -143,6 +194,11 @@ tsdb_open_dir(struct tsdb *db, struct err *e)
         /* Damage or a long log: the compactor's first round writes a checkpoint. */
         db->checkpoint_seq = r.replayed_records || r.damaged_ranges ? 0 : r.next_seq;
         db->checkpoint_at_ms = clock_mono_ms();
+        if (ok && db->head.series.next_id >= RENUMBER_AT) {
+            mutex_lock(&db->maintain);
+            ok = tsdb_renumber(db, e);
+            mutex_unlock(&db->maintain);
+        }
         ok = ok && thread_start(&db->compactor, "compactor", compactor_run, db, e);
     }
     recovered_fini(&r);

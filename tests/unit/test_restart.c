@@ -225,7 +225,7 @@ run_restarts(bool xor2, bool start_times)
     o.xor2 = killed.xor2 = xor2;
     o.store_start_times = killed.store_start_times = start_times;
     struct tsdb *db = open_with(&o);
-    for (int round = 0; round < 5; round++) {
+    for (int round = 0; round < 3; round++) {
         fill(db, &now, 60);
         struct buf want = dump(db);
         mutex_lock(&db->maintain); /* the folder holds still */
@@ -301,7 +301,7 @@ START_TEST(test_damaged_checkpoint)
     snprintf(head_dir, sizeof(head_dir), "%s/head", root);
     ck_assert(checkpoint_list(head_dir, &seqs, &n, &e));
     ck_assert_uint_eq(n, 2);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 8; i++) {
         char name[160];
         snprintf(name, sizeof(name), "%s/head/checkpoint.%016llx", copy_root,
                  (unsigned long long)seqs[n - 1]);
@@ -333,7 +333,7 @@ START_TEST(test_damaged_chunks)
     db = open_with(&o);
     struct buf want = dump(db);
     tsdb_close(&db);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 10; i++) {
         char name[120];
         struct view *view;
         struct selection_spec spec = {.mint = INT64_MIN, .maxt = INT64_MAX};
@@ -362,6 +362,46 @@ START_TEST(test_damaged_chunks)
         }
         ck_assert(io_remove_tree(copy_root, &e));
     }
+    buf_free(&want);
+}
+END_TEST
+
+/* New numbers for all series: the same answers, now and after a stop and a kill. */
+START_TEST(test_renumber)
+{
+    struct tsdb_opts o = opts(root), killed = opts(copy_root);
+    struct err e = ERR_INIT;
+    int64_t now = 100000000;
+    seed();
+    struct tsdb *db = open_with(&o);
+    fill(db, &now, 60);
+    db->head.series.next_id = 3000000000;
+    fill(db, &now, 2); /* known series keep their ids, the next new one gets a high one */
+    struct label l = {LABEL_NAME, STRL("new")};
+    struct append *a = append_new(db);
+    series_id id;
+    struct append_result r;
+    ck_assert(append_series(a, (struct labels){.v = &l, .n = 1}, &id, &e) && id == 3000000000);
+    ck_assert(append_float(a, id, now, 1) && append_commit(a, APPEND_LAZY, false, &r, &e));
+    append_free(&a);
+    struct buf want = dump(db);
+    tsdb_close(&db);
+    db = open_with(&o); /* renumbers */
+    ck_assert_uint_eq(db->head.series.next_id, 22);
+    expect_same(&want, db, "renumbered");
+    buf_free(&want);
+    fill(db, &now, 30);
+    want = dump(db);
+    mutex_lock(&db->maintain);
+    copy_tree(root, copy_root);
+    mutex_unlock(&db->maintain);
+    struct tsdb *after = open_with(&killed);
+    expect_same(&want, after, "renumbered, after a kill");
+    tsdb_close(&after);
+    tsdb_close(&db);
+    db = open_with(&o);
+    expect_same(&want, db, "renumbered, after a stop");
+    tsdb_close(&db);
     buf_free(&want);
 }
 END_TEST
@@ -404,6 +444,7 @@ main(void)
     tcase_add_test(t, test_restart_start_times);
     tcase_add_test(t, test_damaged_checkpoint);
     tcase_add_test(t, test_damaged_chunks);
+    tcase_add_test(t, test_renumber);
     tcase_add_test(t, test_sharing);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
