@@ -201,3 +201,12 @@ zone_exists(str name)
 {
     return name.n == 0 || str_eq(name, STRL("UTC")) || find(name) != NULL;
 }
+
+int
+zone_days_in_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return days[month - 1] + (month == 2 && leap);
+}

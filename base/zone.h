@@ -21,3 +21,4 @@ bool zone_exists(str name);
 bool zone_at(str name, int64_t unix_s, int *offset_s, str *abbreviation);
 /* Date of a moment `offset_s` east of UTC, proleptic Gregorian. */
 void zone_civil_at(int64_t unix_s, int offset_s, struct civil_time *out);
+int zone_days_in_month(int year, int month); /* month 1..12 */

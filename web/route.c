@@ -82,6 +82,8 @@ static bool
 method_allowed(const struct route *r, str method)
 {
     for (const char *m = r->methods; *m; m++) {
+        if (*m == '*')
+            return true;
         if (*m == 'G' && (str_eq(method, STRL("GET")) || str_eq(method, STRL("HEAD"))))
             return true;
         if (*m == 'P' && str_eq(method, STRL("POST")))

@@ -19,6 +19,8 @@ held_new(const struct alert *a)
     h->url = mem_str(a->generator_url);
     h->starts_ms = a->starts_ms;
     h->ends_ms = a->ends_ms;
+    h->starts_offset_s = a->starts_offset_s;
+    h->ends_offset_s = a->ends_offset_s;
     h->timeout = a->timeout;
     return h;
 }
@@ -125,9 +127,14 @@ merge(const struct held_alert *old, struct held_alert *fresh, int64_t now_ms)
 {
     bool over = held_resolved(fresh, now_ms);
 
-    fresh->starts_ms = MIN(fresh->starts_ms, old->starts_ms);
-    if (old->ends_ms > fresh->ends_ms && (over ? held_resolved(old, now_ms) : !old->timeout))
+    if (old->starts_ms < fresh->starts_ms) {
+        fresh->starts_ms = old->starts_ms;
+        fresh->starts_offset_s = old->starts_offset_s;
+    }
+    if (old->ends_ms > fresh->ends_ms && (over ? held_resolved(old, now_ms) : !old->timeout)) {
         fresh->ends_ms = old->ends_ms;
+        fresh->ends_offset_s = old->ends_offset_s;
+    }
 }
 
 struct held_alert *

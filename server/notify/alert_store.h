@@ -17,6 +17,7 @@ struct held_alert {
     str url;                    /* generatorURL */
     int64_t starts_ms, ends_ms; /* resolved once ends_ms has passed */
     int64_t updated_ms;
+    int starts_offset_s, ends_offset_s; /* the zones they were written in */
     bool timeout;               /* ends_ms was not given by whoever posted it */
 };
 struct held_alert *held_ref(struct held_alert *a);

@@ -13,20 +13,11 @@ in_ranges(const struct config_range *v, size_t n, int value)
     return n == 0;
 }
 
-static int
-days_in_month(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return days[month - 1] + (month == 2 && leap);
-}
-
 /* Negative days count from the end; both ends are clamped to the month. */
 static bool
 day_holds(const struct config_time_spec *s, const struct civil_time *t)
 {
-    int last = days_in_month(t->year, t->month);
+    int last = zone_days_in_month(t->year, t->month);
 
     for (size_t i = 0; i < s->days_of_month.n; i++) {
         int begin = s->days_of_month.v[i].begin, end = s->days_of_month.v[i].end;

@@ -24,6 +24,7 @@ struct alert {
     struct labels annotations;
     int64_t starts_ms;
     int64_t ends_ms;           /* when it resolves if nothing more is heard, or resolved */
+    int starts_offset_s, ends_offset_s; /* zones the times were written in, for showing them */
     bool timeout;              /* ends_ms was not given: starts_ms and resolve_timeout */
     str generator_url;
 };

@@ -82,6 +82,8 @@ notify_log_put_alert(struct notify_log *l, const struct held_alert *a)
     enc_u64_le(&l->queue, (uint64_t)a->ends_ms);
     enc_u64_le(&l->queue, (uint64_t)a->updated_ms);
     enc_u8(&l->queue, a->timeout);
+    enc_u32_le(&l->queue, (uint32_t)a->starts_offset_s);
+    enc_u32_le(&l->queue, (uint32_t)a->ends_offset_s);
     enc_uvarint_str(&l->queue, a->url);
     put_labels(&l->queue, a->labels);
     put_labels(&l->queue, a->annotations);
@@ -176,6 +178,8 @@ read_alert(struct dec *d, const struct notify_log_reader *r, struct arena *a)
     al.ends_ms = (int64_t)dec_u64_le(d);
     int64_t updated_ms = (int64_t)dec_u64_le(d);
     al.timeout = dec_u8(d) & 1;
+    al.starts_offset_s = (int)dec_u32_le(d);
+    al.ends_offset_s = (int)dec_u32_le(d);
     al.generator_url = dec_uvarint_str(d);
     al.labels = read_labels(d, a);
     al.annotations = read_labels(d, a);

@@ -12,7 +12,7 @@
  *                                             8  1  type: 1 alert, 2 sent, 3 silence
  *                                             9  *  payload
  *   alert   starts i64, ends i64, updated i64 (ms), flags u8 (1: the end is made up),
- *           url, labels, annotations
+ *           offsets of the zones of start and end i32 (s), url, labels, annotations
  *   sent    group key, receiver, integration, index uvarint, time i64, expires i64,
  *           firing fingerprints (count, u64 each), resolved fingerprints
  *   silence id, starts i64, ends i64, updated i64, created by, comment, annotations as
