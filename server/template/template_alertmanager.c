@@ -133,40 +133,70 @@ FUNCTION(fn_base64_encode)
     return true;
 }
 
-/* The first byte at which the text stops being URL-safe base64 with padding; s.n for none. */
-static size_t
-base64_fault(str s)
+static bool
+is_newline(char c)
 {
-    size_t digits = 0, padding = 0, quantum = 0;
+    return c == '\r' || c == '\n';
+}
+
+static bool
+is_base64_digit(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '_';
+}
+
+/* The padding of a group of four after `digits` of it, s.p[at - 1] being the first sign. */
+static bool
+base64_padding(str s, size_t at, size_t digits, size_t *fault)
+{
+    *fault = at - 1;
+    if (digits < 2)
+        return false;
+    while (at < s.n && is_newline(s.p[at]))
+        at++;
+    if (digits == 2) {
+        *fault = at == s.n ? s.n : at - 1;
+        if (at == s.n || s.p[at] != '=')
+            return false;
+        at++;
+    }
+    while (at < s.n && is_newline(s.p[at]))
+        at++;
+    *fault = at;
+    return at == s.n;
+}
+
+/* Whether the text is URL-safe base64 with padding, and else where that fails. */
+static bool
+is_base64(str s, size_t *fault)
+{
+    size_t digits = 0;
 
     for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool digit = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '_';
-        if (c == '\r' || c == '\n')
+        if (is_newline(s.p[i]))
             continue;
-        if (digits % 4 == 0 && !padding)
-            quantum = i;
-        if (digit ? padding > 0 : c != '=' || digits % 4 < 2 || padding >= 4 - digits % 4)
-            return i;
-        digits += digit;
-        padding += !digit;
+        if (s.p[i] == '=')
+            return base64_padding(s, i + 1, digits, fault);
+        *fault = i;
+        if (!is_base64_digit(s.p[i]))
+            return false;
+        digits = (digits + 1) % 4;
     }
-    if (digits % 4 == 0 || digits % 4 + padding == 4)
-        return s.n;
-    return padding ? s.n - 1 : quantum;
+    *fault = s.n - digits;
+    return digits == 0;
 }
 
 FUNCTION(fn_base64_decode)
 {
     str s = args[0].u.s;
-    size_t fault = base64_fault(s);
+    size_t fault;
     struct buf text = {0}, b = {0};
     IGNORE;
 
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] != '\r' && s.p[i] != '\n')
+        if (!is_newline(s.p[i]))
             buf_byte(&text, s.p[i] == '-' ? '+' : s.p[i] == '_' ? '/' : s.p[i]);
-    bool ok = fault == s.n && base64_decode(buf_str(&text), &b);
+    bool ok = is_base64(s, &fault) && base64_decode(buf_str(&text), &b);
     buf_free(&text);
     if (ok)
         *out = template_text(x, &b);

@@ -36,7 +36,7 @@ equal_others(const struct tvalue *a, const struct tvalue *b, bool *out, struct e
 
     if (ka != kb && ka != T_NIL && kb != T_NIL) {
         put_under_s(&x, a);
-        put_under_s(&y, b);
+        template_sprint(&y, b, 1);
         err_set(e, ERR_EXEC, "non-comparable types %.*s: %s, %s: %.*s", STR_ARG(buf_str(&x)), a->type->name,
                 b->type->name, STR_ARG(buf_str(&y)));
     } else if (ka == T_NIL || kb == T_NIL || a->nil || b->nil) {
@@ -191,10 +191,10 @@ index_of(const struct tvalue *v, size_t cap, size_t *out, struct err *e)
 {
     enum tkind k = tvalue_kind(v);
 
-    if (k == T_NIL)
+    if (k == T_NIL && !v->iface)
         return err_set(e, ERR_EXEC, "cannot index slice/array with nil");
-    if (k != T_INT && k != T_UINT)
-        return err_set(e, ERR_EXEC, "cannot index slice/array with type %s", v->type->name);
+    if ((k != T_INT && k != T_UINT) || v->iface)
+        return err_set(e, ERR_EXEC, "cannot index slice/array with type %s", tvalue_type_name(v));
     if (v->u.i < 0 || (uint64_t)v->u.i > cap)
         return err_set(e, ERR_EXEC, "index out of range: %lld", (long long)v->u.i);
     *out = (size_t)v->u.i;
@@ -253,9 +253,12 @@ FUNCTION(fn_index)
     *out = args[0];
     if (!out->type)
         return err_set(e, ERR_EXEC, "index of untyped nil");
-    for (size_t i = 1; i < n; i++)
-        if (!index_once(out, &args[i], e))
+    for (size_t i = 1; i < n; i++) {
+        struct tvalue by = args[i];
+        by.iface = false; /* unlike slice, it looks into interfaces */
+        if (!index_once(out, &by, e))
             return false;
+    }
     return true;
 }
 
@@ -302,7 +305,10 @@ FUNCTION(fn_len)
     case T_LIST: *out = tvalue_int((int64_t)v.u.list.n); return true;
     case T_MAP: *out = tvalue_int(v.nil ? 0 : (int64_t)v.u.map->n); return true;
     case T_PTR: return err_set(e, ERR_EXEC, "len of nil pointer");
-    case T_NIL: return err_set(e, ERR_EXEC, "reflect: call of reflect.Value.Type on zero Value");
+    case T_NIL:
+        if (args[0].iface)
+            return err_set(e, ERR_EXEC, "len of nil pointer");
+        return err_set(e, ERR_EXEC, "reflect: call of reflect.Value.Type on zero Value");
     default: return err_set(e, ERR_EXEC, "len of type %s", v.type->name);
     }
 }
@@ -385,6 +391,14 @@ template_put_js(struct buf *out, str s)
             buf_printf(out, "\\u%04X", r);
         }
     }
+}
+
+bool
+template_joined(struct texec *x, const struct tvalue *args, size_t n, struct tvalue *out, struct err *e)
+{
+    (void)e;
+    *out = tvalue_str(joined(x, args, n));
+    return true;
 }
 
 FUNCTION(fn_html)

@@ -16,12 +16,14 @@ struct operands {
 static bool eval_arg(struct texec *x, const struct tvalue *dot, const struct ttype *type, const struct tnode *n,
                      struct tvalue *out, struct err *e);
 
-static str
+static const char *
 node_text(struct texec *x, const struct tnode *n)
 {
     struct buf b = {0};
     template_put_node(&b, n);
-    return template_text(x, &b).u.s;
+    const char *s = arena_cstr(x->arena, buf_str(&b));
+    buf_free(&b);
+    return s;
 }
 
 /* --- arguments -------------------------------------------------------------------------------------- */
@@ -40,10 +42,12 @@ as_type(struct texec *x, struct tvalue v, const struct ttype *type, struct tvalu
         if (!can_be_nil(type))
             return template_fail(x, e, "invalid value; expected %s", type->name);
         *out = tvalue_zero(type);
+        out->iface = false;
         return true;
     }
     if (type->kind == T_REFLECT || type->kind == T_ANY) {
         *out = v;
+        out->iface = v.iface && type->kind == T_REFLECT;
         return true;
     }
     if (!v.type) /* a nil interface */
@@ -92,26 +96,26 @@ literal_arg(struct texec *x, const struct ttype *type, const struct tnode *n, st
     switch (type->kind) {
     case T_BOOL:
         out->u.b = n->b;
-        return n->type == N_BOOL || template_fail(x, e, "expected bool; found %.*s", STR_ARG(node_text(x, n)));
+        return n->type == N_BOOL || template_fail(x, e, "expected bool; found %s", node_text(x, n));
     case T_STR:
         out->u.s = n->value;
-        return n->type == N_STRING || template_fail(x, e, "expected string; found %.*s", STR_ARG(node_text(x, n)));
+        return n->type == N_STRING || template_fail(x, e, "expected string; found %s", node_text(x, n));
     case T_INT:
         out->u.i = n->i;
         return (n->type == N_NUMBER && n->is_int) ||
-               template_fail(x, e, "expected integer; found %.*s", STR_ARG(node_text(x, n)));
+               template_fail(x, e, "expected integer; found %s", node_text(x, n));
     case T_UINT:
         out->u.i = (int64_t)n->u;
         return (n->type == N_NUMBER && n->is_uint) ||
-               template_fail(x, e, "expected unsigned integer; found %.*s", STR_ARG(node_text(x, n)));
+               template_fail(x, e, "expected unsigned integer; found %s", node_text(x, n));
     case T_FLOAT:
         out->u.f = n->f;
         return (n->type == N_NUMBER && n->is_float) ||
-               template_fail(x, e, "expected float; found %.*s", STR_ARG(node_text(x, n)));
+               template_fail(x, e, "expected float; found %s", node_text(x, n));
     case T_ANY:
     case T_REFLECT: break;
     default:
-        return template_fail(x, e, "can't handle %.*s for arg of type %s", STR_ARG(node_text(x, n)), type->name);
+        return template_fail(x, e, "can't handle %s for arg of type %s", node_text(x, n), type->name);
     }
     if (n->type == N_BOOL)
         *out = tvalue_bool(n->b);
@@ -181,8 +185,6 @@ eval_call(struct texec *x, const struct tvalue *dot, const struct tfunc *f, cons
             return false;
     if (final && !as_type(x, *final, parameter(f, args), &argv[n++], e))
         return false;
-    for (size_t i = 0; i < n; i++)
-        argv[i].iface = false;
     x->callee = ops.n > 1 ? ops.v[1] : at;
     if (!f->call(x, argv, n, out, &inner)) {
         x->at = at;
@@ -258,12 +260,12 @@ eval_field(struct texec *x, const struct tvalue *dot, str name, const struct tno
     return template_fail(x, e, "can't evaluate field %.*s in type %s", STR_ARG(name), type);
 }
 
-/* The fields of a node from the `from`th on; the last gets the arguments. */
+/* The fields of a node from the `from`th on; the last gets the arguments.  Faults are said
+ * to be at what was looked at last, the node or its operand. */
 static bool
 eval_fields(struct texec *x, const struct tvalue *dot, const struct tnode *n, size_t from, struct operands ops,
             final_arg final, struct tvalue *v, struct err *e)
 {
-    x->at = n;
     for (size_t i = from; i < n->names_n; i++) {
         bool last = i + 1 == n->names_n;
         if (!eval_field(x, dot, n->names[i], n, last ? ops : NO_OPERANDS, last ? final : NULL, *v, v, e))
@@ -276,7 +278,7 @@ static bool
 no_arguments(struct texec *x, const struct tnode *n, struct operands ops, final_arg final, struct err *e)
 {
     return (ops.n <= 1 && !final) ||
-           template_fail(x, e, "can't give argument to non-function %.*s", STR_ARG(node_text(x, n)));
+           template_fail(x, e, "can't give argument to non-function %s", node_text(x, n));
 }
 
 static bool
@@ -300,7 +302,7 @@ eval_chain(struct texec *x, const struct tvalue *dot, const struct tnode *n, str
 {
     x->at = n;
     if (n->pipe->type == N_NIL)
-        return template_fail(x, e, "indirection through explicit nil in %.*s", STR_ARG(node_text(x, n)));
+        return template_fail(x, e, "indirection through explicit nil in %s", node_text(x, n));
     return eval_arg(x, dot, NULL, n->pipe, out, e) && eval_fields(x, dot, n, 0, ops, final, out, e);
 }
 
@@ -320,6 +322,7 @@ eval_arg(struct texec *x, const struct tvalue *dot, const struct ttype *type, co
         if (!can_be_nil(type))
             return template_fail(x, e, "cannot assign nil to %s", type->name);
         *out = tvalue_zero(type);
+        out->iface = false;
         return true;
     case N_FIELD:
         *out = *dot;
@@ -355,7 +358,10 @@ eval_command(struct texec *x, const struct tvalue *dot, const struct tnode *cmd,
     struct operands ops = {cmd->child, cmd->n};
 
     switch (n->type) {
-    case N_FIELD: *out = *dot; return eval_fields(x, dot, n, 0, ops, final, out, e);
+    case N_FIELD:
+        x->at = n;
+        *out = *dot;
+        return eval_fields(x, dot, n, 0, ops, final, out, e);
     case N_CHAIN: return eval_chain(x, dot, n, ops, final, out, e);
     case N_IDENT: x->at = n; return eval_call(x, dot, n->fn, NULL, cmd, ops, final, out, e);
     case N_PIPE: return no_arguments(x, n, ops, final, e) && template_eval_pipeline(x, dot, n, out, e);

@@ -116,21 +116,62 @@ pop_frame(struct texec *x)
 
 /* --- the nodes ---------------------------------------------------------------------------------- */
 
-/* In HTML a final `html` or `urlquery` is what escaping does anyway. */
+static enum html_escaper
+escaper_of(const struct tnode *cmd)
+{
+    const struct tnode *n = cmd->child[0];
+
+    if (n->type != N_IDENT || !n->fn->builtin)
+        return ESCAPER_NONE;
+    return str_eq(n->text, STRL("html"))       ? ESCAPER_HTML
+           : str_eq(n->text, STRL("urlquery")) ? ESCAPER_URLQUERY
+                                               : ESCAPER_NONE;
+}
+
+/* A pipeline without its final escaper: {{html a b}} becomes what html would work on. */
+static void
+drop_escaper(struct texec *x, struct tnode *pipe)
+{
+    static const struct tfunc joined = {
+        .name = "html", .call = template_joined, .in_n = 1, .in = {&ttype_any}, .variadic = true};
+    struct tnode *copy = ARENA_NEW(x->arena, struct tnode), *ident = ARENA_NEW(x->arena, struct tnode);
+    struct tnode **operands, **cmd;
+
+    if (pipe->n > 1) {
+        pipe->n--;
+        return;
+    }
+    *copy = *pipe->child[0];
+    *ident = *copy->child[0];
+    ident->fn = &joined;
+    operands = ARENA_ARRAY(x->arena, struct tnode *, copy->n);
+    memcpy(operands, copy->child, copy->n * sizeof *operands);
+    operands[0] = ident;
+    copy->child = operands;
+    cmd = ARENA_ARRAY(x->arena, struct tnode *, 1);
+    cmd[0] = copy;
+    pipe->child = cmd;
+}
+
 static bool
 walk_html_action(struct texec *x, const struct tnode *n, const struct tvalue *dot, struct err *e)
 {
     struct tnode pipe = *n->pipe;
     const struct tnode *last = pipe.child[pipe.n - 1];
+    enum html_escaper escaper = escaper_of(last);
     struct tvalue v;
     struct err inner = ERR_INIT;
 
-    if (pipe.n > 1 && last->n == 1 && str_eq(last->child[0]->text, STRL("html")))
-        pipe.n--;
+    if (pipe.n > 1 ? last->n != 1 : last->n == 1)
+        escaper = ESCAPER_NONE;
+    if (!template_html_replaces(x->html, escaper))
+        escaper = ESCAPER_NONE;
+    if (escaper)
+        drop_escaper(x, &pipe);
     if (!template_eval_pipeline(x, dot, &pipe, &v, e))
         return false;
     x->at = n;
-    return template_html_value(x->html, x->out, v, &inner) || template_fail(x, e, "%s", inner.text);
+    return template_html_value(x->html, x->out, v, escaper, &inner) || template_fail(x, e, "%s", inner.text);
 }
 
 static bool
@@ -168,12 +209,14 @@ walk_condition(struct texec *x, const struct tnode *n, struct tvalue dot, struct
 }
 
 /* %v of a reflect.Value, for words. */
-static str
+static const char *
 shown(struct texec *x, const struct tvalue *v)
 {
     struct buf b = {0};
     template_sprint(&b, v, 1);
-    return template_text(x, &b).u.s;
+    const char *s = arena_cstr(x->arena, buf_str(&b));
+    buf_free(&b);
+    return s;
 }
 
 static bool
@@ -189,14 +232,13 @@ walk_range(struct texec *x, const struct tnode *n, struct tvalue dot, struct err
     case T_INT:
     case T_UINT:
         if (n->pipe->names_n > 1)
-            return template_fail(x, e, "can't use %.*s to iterate over more than one variable",
-                                 STR_ARG(shown(x, &v)));
+            return template_fail(x, e, "can't use %s to iterate over more than one variable", shown(x, &v));
         total = v.u.i > 0 ? (size_t)v.u.i : 0;
         break;
     case T_LIST: total = v.u.list.n; break;
     case T_MAP: total = v.nil ? 0 : v.u.map->n; break;
     case T_NIL: break;
-    default: return template_fail(x, e, "range can't iterate over %.*s", STR_ARG(shown(x, &v)));
+    default: return template_fail(x, e, "range can't iterate over %s", shown(x, &v));
     }
     if (total)
         push_frame(x, (struct tframe){.kind = F_RANGE, .node = n, .dot = dot, .over = v, .total = total,
@@ -278,7 +320,9 @@ walk_call(struct texec *x, const struct tnode *n, const struct tvalue *dot, stru
     if (!t) {
         struct buf quoted = {0};
         unicode_put_quoted(&quoted, n->text);
-        return template_fail(x, e, "template %.*s not defined", STR_ARG(template_text(x, &quoted).u.s));
+        template_fail(x, e, "template %.*s not defined", STR_ARG(buf_str(&quoted)));
+        buf_free(&quoted);
+        return false;
     }
     if (x->depth == LIMIT_TEMPLATE_DEPTH)
         return template_fail(x, e, "exceeded maximum template depth (%u)", LIMIT_TEMPLATE_DEPTH);

@@ -58,6 +58,18 @@ can_backquote(str s)
     return true;
 }
 
+void
+template_put_backquoted(struct buf *out, str s)
+{
+    if (!can_backquote(s)) {
+        unicode_put_quoted(out, s);
+        return;
+    }
+    buf_byte(out, '`');
+    buf_put(out, s);
+    buf_byte(out, '`');
+}
+
 /* strconv.QuoteToASCII: of Quote's output, what is not ASCII as escapes. */
 static void
 put_ascii(struct buf *out, str quoted)
@@ -80,9 +92,7 @@ put_quoted(struct printer *p, str s)
 
     s = truncate_runes(p, s);
     if (p->sharp && can_backquote(s)) {
-        buf_byte(&b, '`');
-        buf_put(&b, s);
-        buf_byte(&b, '`');
+        template_put_backquoted(&b, s);
     } else {
         unicode_put_quoted(&b, s);
     }
@@ -236,9 +246,31 @@ put_map(struct printer *p, const struct tvalue *v, uint32_t verb, int depth)
     buf_byte(p->out, p->sharp_v ? '}' : ']');
 }
 
+/* A moment under a verb that is not for texts shows what time.Time is made of. */
+static void
+put_time_parts(struct printer *p, const struct ttime *t, uint32_t verb, int depth)
+{
+    static const struct ttype uint64 = {.name = "uint64", .kind = T_UINT};
+    static const struct ttype location = {.name = "time.Location", .kind = T_STRUCT};
+    static const struct ttype pointer = {.name = "*time.Location", .kind = T_PTR, .elem = &location};
+    bool utc = str_eq(t->location, STRL("UTC"));
+
+    buf_byte(p->out, '{');
+    put_value(p, (struct tvalue){.type = &uint64, .u.i = t->ns}, verb, depth + 1);
+    buf_byte(p->out, ' ');
+    put_value(p, (struct tvalue){.type = &ttype_int64, .u.i = t->s - TIME_ZERO_S}, verb, depth + 1);
+    buf_byte(p->out, ' ');
+    put_value(p, (struct tvalue){.type = &pointer, .nil = utc, .u.time = t}, verb, depth + 1);
+    buf_byte(p->out, '}');
+}
+
 static void
 put_struct(struct printer *p, const struct tvalue *v, uint32_t verb, int depth)
 {
+    if (v->type == &ttype_time) {
+        put_time_parts(p, v->u.time, verb, depth);
+        return;
+    }
     if (p->sharp_v)
         buf_put(p->out, str_of(v->type->name));
     buf_byte(p->out, '{');

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/unicode.h"
+#include "base/url.h"
 #include "server/template/template_json.h"
 
 #define FAILSAFE STRL("ZgotmplZ")
@@ -381,14 +382,14 @@ put_url(struct buf *out, str s, bool norm)
 }
 
 static void
-put_url_value(struct buf *out, const struct html_place *at, str s, bool trusted)
+put_url_value(struct buf *out, const struct html_place *at, str s, bool trusted, enum html_escaper last)
 {
-    if (at->url_query)
-        put_url(out, s, trusted);
-    else if (!at->url_begun && !trusted && !url_is_safe(s))
-        buf_lit(out, "#ZgotmplZ");
+    if (!at->url_query && !at->url_begun && !trusted && !url_is_safe(s))
+        s = STRL("#ZgotmplZ");
+    if (last == ESCAPER_URLQUERY)
+        url_put_query_escaped(out, s);
     else
-        put_url(out, s, true);
+        put_url(out, s, trusted || !at->url_query);
 }
 
 /* A value of a style that cannot start anything else. */
@@ -443,9 +444,15 @@ put_script_string(struct buf *out, str s)
 static bool
 put_script_value(struct buf *out, const struct tvalue *v, struct err *e)
 {
-    struct buf json = {0};
-    bool ok = template_to_json(&json, v, e);
+    struct buf json = {0}, text = {0};
+    struct tvalue shown = *v;
 
+    if (v->type && v->type->string && v->type != &ttype_time) {
+        v->type->string(&text, v);
+        shown = tvalue_str(buf_str(&text));
+    }
+    bool ok = template_to_json(&json, &shown, e);
+    buf_free(&text);
     if (ok) {
         /* A word needs room so that it does not grow together with its neighbours. */
         bool word = json.n && (is_alphanumeric(json.p[0]) || json.p[0] == '-');
@@ -459,7 +466,8 @@ put_script_value(struct buf *out, const struct tvalue *v, struct err *e)
 
 /* The value before the attribute's own escaping. */
 static bool
-put_for_attr(struct buf *out, const struct html_place *at, const struct tvalue *v, str s, struct err *e)
+put_for_attr(struct buf *out, const struct html_place *at, const struct tvalue *v, str s, enum html_escaper last,
+             struct err *e)
 {
     bool script = at->attr == ATTR_SCRIPT || (at->state == HTML_BODY && at->element == ELEMENT_SCRIPT);
 
@@ -468,7 +476,7 @@ put_for_attr(struct buf *out, const struct html_place *at, const struct tvalue *
     else if (script)
         return put_script_value(out, v, e);
     else if (at->attr == ATTR_URL)
-        put_url_value(out, at, s, v->type == &ttype_url);
+        put_url_value(out, at, s, v->type == &ttype_url, last);
     else if (at->quote)
         put_style_string(out, s);
     else
@@ -490,10 +498,14 @@ text_of(struct buf *b, struct tvalue v)
 }
 
 static void
-put_attr_text(struct buf *out, const struct html_place *at, str s, bool html)
+put_attr_text(struct buf *out, const struct html_place *at, str s, bool html, enum html_escaper last)
 {
     struct buf stripped = {0};
 
+    if (last == ESCAPER_HTML) {
+        template_put_html(out, s);
+        return;
+    }
     if (html)
         strip_tags(&stripped, s);
     if (at->delim == ' ' && s.n == 0)
@@ -517,7 +529,29 @@ put_name(struct buf *out, str s)
 }
 
 bool
-template_html_value(struct html_place *at, struct buf *out, struct tvalue v, struct err *e)
+template_html_replaces(const struct html_place *at, enum html_escaper last)
+{
+    if (last == ESCAPER_URLQUERY)
+        return (at->state == HTML_VALUE || at->state == HTML_BEFORE_VALUE) && at->attr == ATTR_URL;
+    return last == ESCAPER_HTML &&
+           (at->state == HTML_TEXT || (at->state == HTML_VALUE && at->delim != ' ') ||
+            (at->state == HTML_BODY && (at->element == ELEMENT_TITLE || at->element == ELEMENT_TEXTAREA)));
+}
+
+/* Text that is no attribute's. */
+static void
+put_text(struct buf *out, str s, bool html, enum table table, enum html_escaper last)
+{
+    if (last == ESCAPER_HTML)
+        template_put_html(out, s);
+    else if (html && table == TABLE_FULL)
+        buf_put(out, s);
+    else
+        put_escaped(out, s, html ? table : TABLE_FULL);
+}
+
+bool
+template_html_value(struct html_place *at, struct buf *out, struct tvalue v, enum html_escaper last, struct err *e)
 {
     struct buf b = {0}, inner = {0};
     str s = text_of(&b, v);
@@ -530,23 +564,18 @@ template_html_value(struct html_place *at, struct buf *out, struct tvalue v, str
         at->delim = ' ';
     }
     switch (at->state) {
-    case HTML_TEXT:
-        if (html)
-            buf_put(out, s);
-        else
-            put_escaped(out, s, TABLE_FULL);
-        break;
+    case HTML_TEXT: put_text(out, s, html, TABLE_FULL, last); break;
     case HTML_BODY:
         if (at->element == ELEMENT_TITLE || at->element == ELEMENT_TEXTAREA)
-            put_escaped(out, s, html ? TABLE_NORM : TABLE_FULL);
+            put_text(out, s, html, TABLE_NORM, last);
         else
-            ok = put_for_attr(out, at, &v, s, e);
+            ok = put_for_attr(out, at, &v, s, last, e);
         break;
     case HTML_VALUE:
         if (at->attr == ATTR_PLAIN)
-            put_attr_text(out, at, s, html);
-        else if ((ok = put_for_attr(&inner, at, &v, s, e)) == true)
-            put_attr_text(out, at, buf_str(&inner), false);
+            put_attr_text(out, at, s, html, last);
+        else if ((ok = put_for_attr(&inner, at, &v, s, last, e)) == true)
+            put_attr_text(out, at, buf_str(&inner), false, last);
         break;
     case HTML_COMMENT: break;
     default: put_name(out, s); break;

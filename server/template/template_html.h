@@ -31,5 +31,9 @@ struct html_place {
 };
 /* Text of the template. */
 void template_html_text(struct html_place *at, struct buf *out, str text);
+/* A final `html` or `urlquery` of a pipeline takes the place of the escaper that does the
+ * same here; where there is none it is an ordinary function. */
+enum html_escaper { ESCAPER_NONE, ESCAPER_HTML, ESCAPER_URLQUERY };
+bool template_html_replaces(const struct html_place *at, enum html_escaper last);
 /* A value; false if there is no way to write it here. */
-bool template_html_value(struct html_place *at, struct buf *out, struct tvalue v, struct err *e);
+bool template_html_value(struct html_place *at, struct buf *out, struct tvalue v, enum html_escaper last, struct err *e);

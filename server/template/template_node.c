@@ -28,7 +28,7 @@ parse_uint(str s, uint64_t *out)
         base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
         at = c == 'x' || c == 'b' || c == 'o' ? 2 : 1;
     }
-    bool digit = at > 0;
+    bool digit = at > 0, any = at == 1;
     for (; at < s.n; at++) {
         char c = s.p[at];
         if (c == '_') {
@@ -40,10 +40,10 @@ parse_uint(str s, uint64_t *out)
         unsigned d = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
         if (d >= base || __builtin_mul_overflow(v, (uint64_t)base, &v) || __builtin_add_overflow(v, (uint64_t)d, &v))
             return false;
-        digit = true;
+        digit = any = true;
     }
     *out = v;
-    return digit;
+    return digit && any;
 }
 
 /* What else a float with a whole value can be. */
@@ -81,21 +81,34 @@ fault(struct err *e, const char *words, str text)
     return false;
 }
 
+/* How much of s the first character of a literal takes. */
+static size_t
+first_length(str s)
+{
+    size_t len;
+
+    if (s.p[0] != '\\' || s.n < 2) {
+        utf8_decode(s, &len);
+        return len;
+    }
+    char c = s.p[1];
+    len = c == 'x' || (c >= '0' && c <= '7') ? 4 : c == 'u' ? 6 : c == 'U' ? 10 : 2;
+    return MIN(len, s.n);
+}
+
 /* 'x' */
 static bool
 char_constant(struct tnode *n, str text, struct arena *a, struct err *e)
 {
     str inside = STR(text.p + 1, text.n - 2), c;
-    size_t len = 0;
+    size_t first = inside.n ? first_length(inside) : 0, len;
 
-    if (inside.n == 0 || !strings_unquote(inside, '\'', a, &c, e))
+    if (first == 0 || !strings_unquote(STR(inside.p, first), '\'', a, &c, e) || c.n == 0)
         return err_set(e, ERR_PARSE, "invalid syntax");
-    uint32_t r = c.n ? utf8_decode(c, &len) : 0;
-    /* \xff is the number, not a bad byte of UTF-8. */
-    if (c.n == 1 && inside.p[0] == '\\')
-        r = (unsigned char)c.p[0];
-    if (len != c.n)
+    if (first != inside.n)
         return err_set(e, ERR_PARSE, "malformed character constant: %.*s", STR_ARG(text));
+    /* \xff is the number, not a bad byte of UTF-8. */
+    uint32_t r = c.n == 1 ? (unsigned char)c.p[0] : utf8_decode(c, &len);
     n->is_char = n->is_int = n->is_uint = n->is_float = true;
     n->i = r;
     n->u = r;

@@ -99,8 +99,8 @@ bool template_bind(struct texec *x, const struct tnode *pipe, struct tvalue v, s
 
 /* --- functions ----------------------------------------------------------------------------- */
 
-/* Arguments are converted to the parameters' types and never in an interface; a method's
- * first is the receiver. */
+/* Arguments are converted to the parameters' types; for interface {} they are what is inside,
+ * for reflect.Value as they came.  A method's first is the receiver. */
 typedef bool tfunc_call(struct texec *x, const struct tvalue *args, size_t n, struct tvalue *out, struct err *e);
 struct tfunc {
     const char *name;
@@ -140,9 +140,12 @@ struct tvalue template_printable(struct tvalue v);
 struct tvalue template_text(struct texec *x, struct buf *b); /* copies b into the arena and frees it */
 /* Prometheus' convertToFloat: numbers, and strings that hold one. */
 bool template_want_float(const struct tvalue *v, double *out, struct err *e);
+/* In backquotes if that can be, else quoted. */
+void template_put_backquoted(struct buf *out, str s);
 void template_put_html(struct buf *out, str s);
 void template_put_js(struct buf *out, str s);
 tfunc_call template_match, template_replace_all, template_humanize_duration;
+tfunc_call template_joined; /* what html, js and urlquery escape */
 /* cases.Title; lower the rest of each word, too. */
 void template_put_title(struct buf *out, str s, bool lower);
 

@@ -380,7 +380,7 @@ template_replace_all(struct texec *x, const struct tvalue *args, size_t n, struc
     (void)n;
 
     if (!regex_compile(args[0].u.s, REGEX_SEARCH, &r, &inner)) {
-        labels_put_quoted(&b, args[0].u.s);
+        template_put_backquoted(&b, args[0].u.s);
         err_set(e, ERR_EXEC, "regexp: Compile(%.*s): %s", STR_ARG(buf_str(&b)), inner.text);
         buf_free(&b);
         return false;

@@ -236,7 +236,7 @@ template_put_time(struct buf *out, const struct ttime *t, str layout)
         else if (e == L_ZONE_NAME && t->zone.n)
             buf_put(out, t->zone);
         else if (e == L_ZONE_NAME)
-            put_offset(out, t->offset_s, t->offset_s % 3600 ? L_NUM : L_SHORT);
+            put_offset(out, t->offset_s, L_NUM);
         else if (e >= L_NUM_S && e <= L_Z_SHORT)
             put_offset(out, t->offset_s, e);
         else {
