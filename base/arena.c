@@ -10,6 +10,7 @@
 #define ALIGN 16
 #define BLOCK_FIRST_BYTES 4096
 #define BLOCK_MAX_BYTES (1u << 20)
+#define BLOCK_HUGE_BYTES (16u << 20)
 
 /* Blocks form a stack, the newest on top; only the top one has room that is used. */
 struct block {
@@ -88,6 +89,7 @@ block_push(struct arena *a, size_t cap)
     } else {
         CHECK(cap <= SIZE_MAX / 2);
         b = mem_alloc(sizeof(*b) + cap);
+        mem_huge(b, sizeof(*b) + cap);
         b->cap = cap;
     }
     b->used = 0;
@@ -108,7 +110,9 @@ static struct block *
 block_for(struct arena *a, size_t n)
 {
     size_t cap = MAX(n, a->next_bytes);
-    a->next_bytes = MIN(a->next_bytes * 2, (size_t)BLOCK_MAX_BYTES);
+    /* Beyond some MiB blocks grow to a quarter of what there is, so that huge pages fit. */
+    size_t most = MAX((size_t)BLOCK_MAX_BYTES, MIN(a->total / 4, (size_t)BLOCK_HUGE_BYTES));
+    a->next_bytes = MIN(a->next_bytes * 2, most);
     return block_push(a, cap);
 }
 #endif

@@ -146,6 +146,7 @@ bench_append(struct bench *b)
     print(b, "append, own cpu", (double)cpu / n, "ns/sample");
     clock_sleep_ms(1500);
     print(b, "memory after 40 scrapes", resident("RssAnon:") / (double)b->series, "B/series in all");
+    print(b, "of it handed out", (double)mem_allocated_bytes() / (double)b->series, "B/series");
     append_free(&a);
 }
 

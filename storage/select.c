@@ -48,8 +48,10 @@ view_head(struct view *view, struct view_selection *s, const struct selection_sp
     struct head_want want = {.mint = s->mint, .maxt = s->maxt, .newest = spec->newest};
     s->head = ARENA_ARRAY(view->arena, struct head_series, ids.n);
     for (size_t i = 0; i < ids.n; i++) {
+        if (i + 16 < ids.n)
+            head_prefetch(h, ids.v[i + 16]);
         if (i + 8 < ids.n)
-            __builtin_prefetch(series_hot(&h->series, series_slot(&h->series, ids.v[i + 8])));
+            head_prefetch_chunk(h, ids.v[i + 8]);
         if (head_snapshot(h, ids.v[i], &want, view->arena, &s->head[s->head_n]))
             s->head_n++;
     }
