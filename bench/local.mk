@@ -25,3 +25,6 @@ EXTRA_DIST += bench/compare.py
 EXTRA_PROGRAMS += bench/bench_storage
 bench_bench_storage_SOURCES = bench/bench_storage.c
 bench_bench_storage_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++
+EXTRA_PROGRAMS += bench/bench_scrape
+bench_bench_scrape_SOURCES = bench/bench_scrape.c
+bench_bench_scrape_LDADD = $(FLOORS) $(THIRD_LIBS) -lstdc++

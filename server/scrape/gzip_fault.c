@@ -1,5 +1,7 @@
 #include "server/scrape/gzip_fault.h"
 
+#include "base/codec.h"
+
 #define LITERALS_MAX 286
 #define DISTANCES_MAX 30
 #define WINDOW 32768u
@@ -276,34 +278,41 @@ skip_header(str s, size_t *at)
     return i <= s.n;
 }
 
+/* One member; where it is sound, *rest is what stands behind it. */
+static bool
+member_fault(str body, str *rest, struct err *e)
+{
+    size_t start;
+
+    if (body.n < 10)
+        return err_set(e, ERR_NET, "unexpected EOF");
+    /* Nobody writes a checksum of the header; with one, the header is what is wrong. */
+    if (memcmp(body.p, "\x1f\x8b\x08", 3) != 0 || (body.p[3] & 2))
+        return err_set(e, ERR_NET, "gzip: invalid header");
+    if (!skip_header(body, &start))
+        return err_set(e, ERR_NET, "unexpected EOF");
+    struct walk w = {.p = (const uint8_t *)body.p + start, .n = body.n - start};
+    walk_deflate(&w);
+    if (w.fault == CORRUPT)
+        return err_set(e, ERR_NET, "flate: corrupt input before offset %zu", w.at);
+    if (w.fault == TRUNCATED || w.n - w.at < 8)
+        return err_set(e, ERR_NET, "unexpected EOF");
+    struct dec size = dec_of(str_from(body, start + w.at + 4));
+    *rest = str_from(body, start + w.at + 8);
+    return dec_u32_le(&size) == (uint32_t)w.out || err_set(e, ERR_NET, "gzip: invalid checksum");
+}
+
 void
 gzip_fault(str body, struct err *e)
 {
-    size_t start;
+    str rest = body;
 
     if (body.n == 0) {
         err_set(e, ERR_NET, "EOF");
         return;
     }
-    if (body.n < 10) {
-        err_set(e, ERR_NET, "unexpected EOF");
-        return;
-    }
-    /* Nobody writes a checksum of the header; with one, the header is what is wrong. */
-    if (memcmp(body.p, "\x1f\x8b\x08", 3) != 0 || (body.p[3] & 2)) {
-        err_set(e, ERR_NET, "gzip: invalid header");
-        return;
-    }
-    if (!skip_header(body, &start)) {
-        err_set(e, ERR_NET, "unexpected EOF");
-        return;
-    }
-    struct walk w = {.p = (const uint8_t *)body.p + start, .n = body.n - start};
-    walk_deflate(&w);
-    if (w.fault == CORRUPT)
-        err_set(e, ERR_NET, "flate: corrupt input before offset %zu", w.at);
-    else if (w.fault == TRUNCATED || w.n - w.at < 8)
-        err_set(e, ERR_NET, "unexpected EOF");
-    else
-        err_set(e, ERR_NET, "gzip: invalid checksum");
+    while (rest.n)
+        if (!member_fault(rest, &rest, e))
+            return;
+    err_set(e, ERR_NET, "gzip: invalid checksum"); /* the length was right */
 }
