@@ -147,13 +147,15 @@ find_series(struct pass *g, struct labels ls, const struct page_entry *x, int64_
     return true;
 }
 
-/* Histograms finer or larger than the job wants are made coarser.  False: it cannot be. */
+/* Histograms finer or larger than the job wants are made coarser; *fits is false where that
+ * cannot be.  False: it is not a histogram that storage takes. */
 static bool
-fit_histogram(struct pass *g, struct page_entry *x)
+fit_histogram(struct pass *g, struct page_entry *x, bool *fits, struct err *e)
 {
     const struct histogram *h = x->h;
     uint64_t limit = g->s->native_histogram_bucket_limit;
 
+    *fits = true;
     if (!h)
         return true;
     if (!histogram_is_custom(h) && h->schema > g->t->job->max_schema)
@@ -161,12 +163,13 @@ fit_histogram(struct pass *g, struct page_entry *x)
     while (limit && h->pos_n + h->neg_n > limit) {
         if (histogram_is_custom(h) || h->schema <= HISTOGRAM_SCHEMA_MIN) {
             g->over_buckets = true;
-            return false;
+            *fits = false;
+            return true;
         }
         h = histogram_reduce(g->w->arena, h, h->schema - 1);
     }
     x->h = h;
-    return true;
+    return histogram_validate(h, e);
 }
 
 /* A series the cache does not know. */
@@ -177,6 +180,7 @@ put_new(struct pass *g, struct page_source *src, struct page_entry *x, struct er
     int64_t t = has_t ? x->t : g->time;
     struct labels ls;
     uint32_t id;
+    bool fits;
 
     switch (labels_of(g, src, &ls, e)) {
     case SAMPLE_ERROR: return false;
@@ -186,7 +190,9 @@ put_new(struct pass *g, struct page_source *src, struct page_entry *x, struct er
     case SAMPLE_KEEP: break;
     }
     g->added++;
-    if (!fit_histogram(g, x) || !admit(g, t))
+    if (!fit_histogram(g, x, &fits, e))
+        return false;
+    if (!fits || !admit(g, t))
         return true;
     if (!find_series(g, ls, x, t, &id, e))
         return false;
@@ -227,6 +233,7 @@ put_known(struct pass *g, struct page_source *src, struct cache_line *l, struct 
     bool has_t = x->has_t && g->s->honor_timestamps, track = g->s->track_timestamps_staleness;
     int64_t t = has_t ? x->t : g->time;
     uint32_t line = (uint32_t)(l - g->c->lines);
+    bool fits;
 
     g->added++;
     if (cache_visited(g->c, l) && !has_t) {
@@ -234,7 +241,9 @@ put_known(struct pass *g, struct page_source *src, struct cache_line *l, struct 
         return true;
     }
     bool ask = has_t && (track || x->exemplars_n); /* before commit */
-    bool stored = fit_histogram(g, x) && admit(g, t) && (!ask || storage_takes(g, l->id, x, t));
+    if (!fit_histogram(g, x, &fits, e))
+        return false;
+    bool stored = fits && admit(g, t) && (!ask || storage_takes(g, l->id, x, t));
     if (stored && !queue(g, l->id, x, t)) {
         if (!revive(g, src, l, e))
             return false;
@@ -413,7 +422,7 @@ parse_page(struct pass *g, const struct page *p, struct err *e)
     if (!page_format(a, p->content_type, g->s->fallback, &format, e))
         return false;
     if (format == PAGE_PROTOBUF)
-        return err_set(e, ERR_PARSE, "protobuf pages are not read");
+        return read_page(g, proto_source_new(p->body, g->t, a, g->w->kept), e);
     g->hot = &g->w->x;
     expo_init(g->hot, p->body, format == PAGE_TEXT ? EXPO_TEXT : EXPO_OPENMETRICS);
     text_source_init(&text, g->hot, a);

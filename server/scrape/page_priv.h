@@ -41,6 +41,9 @@ struct text_source {
 };
 void text_source_init(struct text_source *s, struct expo *x, struct arena *a);
 
+/* The protobuf format; a is reset after each entry, kept lives as long as the page. */
+struct page_source *proto_source_new(str page, const struct target *t, struct arena *a,
+                                     struct arena *kept);
 struct nhcb_source;
 /* a is reset while the source is idle, kept lives as long as the page. */
 struct nhcb_source *nhcb_source_new(struct text_source *inner, bool keep_classic, struct arena *a,

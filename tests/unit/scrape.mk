@@ -5,3 +5,7 @@ EXTRA_DIST += tests/golden/exposition.txt
 UNIT_TESTS += tests/unit/test_page
 tests_unit_test_page_SOURCES = tests/unit/test_page.c
 tests_unit_test_page_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_page_source
+tests_unit_test_page_source_SOURCES = tests/unit/test_page_source.c
+tests_unit_test_page_source_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/page_source.txt
