@@ -68,6 +68,9 @@ struct yaml_out *yaml_out_new(struct buf *to); /* borrows */
 void yaml_out_map(struct yaml_out *o);         /* begins; an empty one prints {} */
 void yaml_out_list(struct yaml_out *o);        /* begins; an empty one prints [] */
 void yaml_out_flow_list(struct yaml_out *o);   /* begins one written [a, b] */
+/* The next map or list is written in one line, unless a key comes first: what Go leaves
+ * behind after a scalar where a list in one line could have been. */
+void yaml_out_flow_next(struct yaml_out *o);
 void yaml_out_end(struct yaml_out *o);         /* ends the innermost map or list */
 void yaml_out_str(struct yaml_out *o, str s);  /* quoted when it would read as another type */
 void yaml_out_plain(struct yaml_out *o, str s); /* a number, true, null: as it is */

@@ -12,6 +12,7 @@ struct yaml_out {
 #define YAML_OUT_MAGIC 0x9a4210b7
     yaml_emitter_t lib;
     struct buf *to; /* borrowed */
+    bool flow; /* the next collection's style */
     int depth;
     bool is_map[LIMIT_YAML_DEPTH];
 };
@@ -66,7 +67,9 @@ yaml_out_map(struct yaml_out *o)
     yaml_event_t event;
     push(o, true);
     emit(o, &event,
-         yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
+         yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
+                                             o->flow ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE));
+    o->flow = false;
 }
 
 static void
@@ -74,13 +77,21 @@ begin_list(struct yaml_out *o, yaml_sequence_style_t style)
 {
     yaml_event_t event;
     push(o, false);
+    o->flow = false;
     emit(o, &event, yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style));
 }
 
 void
 yaml_out_list(struct yaml_out *o)
 {
-    begin_list(o, YAML_BLOCK_SEQUENCE_STYLE);
+    begin_list(o, o->flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE);
+}
+
+void
+yaml_out_flow_next(struct yaml_out *o)
+{
+    CHECK_MAGIC(o, YAML_OUT_MAGIC);
+    o->flow = true;
 }
 
 void
@@ -181,6 +192,7 @@ yaml_out_key(struct yaml_out *o, const char *key)
 {
     CHECK(o->depth > 0 && o->is_map[o->depth - 1]);
     yaml_out_str(o, str_of(key));
+    o->flow = false;
 }
 
 void

@@ -95,6 +95,17 @@ struct config_notify_global {
     str mattermost_webhook_url_file;
 };
 
+struct config_notify_tracing {
+    str client_type; /* grpc, http */
+    str endpoint;    /* empty: no tracing */
+    double sampling_fraction;
+    bool insecure;
+    struct config_tls *tls;         /* or NULL */
+    struct config_headers *headers; /* or NULL */
+    str compression;
+    int64_t timeout_ms;
+};
+
 struct config_notify {
     struct config_notify_global *global; /* never NULL after load */
     struct config_route *route;          /* the root; never NULL after load */
@@ -103,7 +114,7 @@ struct config_notify {
     struct config_strs templates; /* absolute globs */
     CONFIG_LIST(struct config_time_interval) mute_time_intervals; /* the old key */
     CONFIG_LIST(struct config_time_interval) time_intervals;
-    struct config_tracing tracing;      /* accepted; not used */
+    struct config_notify_tracing tracing;      /* accepted; not used */
     struct config_any *event_recorder;  /* accepted; not used */
     str path; /* of the alertmanager.yml; empty when inline */
     str text; /* as Alertmanager's api/v2/status shows it */

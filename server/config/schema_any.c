@@ -45,9 +45,58 @@ insert_item(struct config_any *map, str key, const struct config_any *item)
     map->items[at] = *item;
 }
 
+/* A value as Go writes it in a program. */
+static void
+put_go(struct buf *b, struct arena *a, const struct config_any *v)
+{
+    char number[NUM_TEXT_MAX];
+    switch (v->type) {
+    case ANY_NULL:
+        buf_lit(b, "interface {}(nil)");
+        return;
+    case ANY_BOOL:
+        buf_put(b, v->b ? STRL("true") : STRL("false"));
+        return;
+    case ANY_INT:
+        buf_i64(b, v->i);
+        return;
+    case ANY_FLOAT:
+        buf_put(b, STR(number, num_format_g(v->f, number)));
+        return;
+    case ANY_STR:
+        buf_put(b, config_quoted(a, v->s));
+        return;
+    case ANY_LIST:
+    case ANY_MAP:
+        buf_put(b, v->type == ANY_MAP ? STRL("map[interface {}]interface {}{") : STRL("[]interface {}{"));
+        for (size_t i = 0; i < v->n; i++) {
+            if (i > 0)
+                buf_lit(b, ", ");
+            if (v->type == ANY_MAP)
+                buf_printf(b, "%.*s:", STR_ARG(config_quoted(a, v->keys[i])));
+            put_go(b, a, &v->items[i]);
+        }
+        buf_lit(b, "}");
+    }
+}
+
+/* A map or list cannot be a key where a scalar of any kind can. */
+static bool
+refuse_key(struct schema_reader *r, const struct yaml_node *n)
+{
+    struct config_any key = {0};
+    struct buf b = {0};
+    if (read_any_value(r, n, &key)) {
+        put_go(&b, r->a, &key);
+        schema_fail(r, n, "yaml: invalid map key: %s", buf_cstr(&b));
+    }
+    buf_free(&b);
+    return false;
+}
+
 /* A key may be any scalar; what it is called is its text. */
 static bool
-read_any_map(struct schema_reader *r, const struct yaml_node *n, struct config_any *to)
+read_any_map(struct schema_reader *r, const struct yaml_node *n, bool top, struct config_any *to)
 {
     to->type = ANY_MAP;
     to->keys = ARENA_ZARRAY(r->a, str, n->n);
@@ -55,6 +104,8 @@ read_any_map(struct schema_reader *r, const struct yaml_node *n, struct config_a
     for (size_t i = 0; i < n->n && !r->failed; i++) {
         str key;
         struct config_any item = {0};
+        if (!top && n->key[i]->type != YAML_SCALAR)
+            return refuse_key(r, n->key[i]);
         if (!schema_read_text(r, n->key[i], "string", &key))
             continue;
         schema_enter(r, key, 0);
@@ -72,7 +123,7 @@ static bool
 read_any_value(struct schema_reader *r, const struct yaml_node *n, struct config_any *to)
 {
     if (n->type == YAML_MAP)
-        return read_any_map(r, n, to);
+        return read_any_map(r, n, false, to);
     if (n->type != YAML_LIST)
         return read_scalar(n, r->a, to);
     to->type = ANY_LIST;
@@ -157,7 +208,7 @@ read_any_top_map(struct schema_reader *r, const struct yaml_node *n, const struc
     if (n->type != YAML_MAP)
         return schema_bad_type(r, n, f->type->go);
     m->set = true;
-    return read_any_map(r, n, &m->value);
+    return read_any_map(r, n, true, &m->value);
 }
 
 static void

@@ -262,7 +262,7 @@ headers_empty(const struct schema_field *f UNUSED, const void *v)
     return *(struct config_headers *const *)v == NULL;
 }
 
-static const struct schema_type schema_headers = {
+const struct schema_type schema_headers = {
     "config.Headers", sizeof(struct config_headers *), read_headers, print_headers, headers_empty,
     NULL};
 

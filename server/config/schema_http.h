@@ -3,6 +3,7 @@
 #include "server/config/config_http.h"
 #include "server/config/schema_types.h"
 
+extern const struct schema_type schema_headers; /* struct config_headers * */
 extern const struct schema schema_http; /* with its check: http_config, *_sd_configs */
 extern const struct schema schema_basic_auth, schema_authorization, schema_oauth2, schema_tls;
 extern const struct schema schema_sigv4;

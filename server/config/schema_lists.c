@@ -99,6 +99,8 @@ read_list(struct schema_reader *r, const struct yaml_node *n, const struct schem
             to->n += !(f->flags & SCHEMA_SKIP_NULL);
         else if (schema_read_block(r, n->item[i], f->sub, at))
             to->n++;
+        else
+            memset(at, 0, f->sub->size); /* the next item's place */
         schema_leave(r);
     }
     return !r->failed;

@@ -104,10 +104,20 @@ read_match_re(struct schema_reader *r, const struct yaml_node *n, const struct s
     return true;
 }
 
+/* An empty expression is printed as none. */
 static void
-print_match_re(const struct schema_printer *p, const struct schema_field *f, const void *v)
+print_match_re(const struct schema_printer *p, const struct schema_field *f UNUSED, const void *v)
 {
-    schema_map.print(p, f, v);
+    const struct config_map *m = v;
+    yaml_out_map(p->out);
+    for (size_t i = 0; i < m->n; i++) {
+        yaml_out_str(p->out, m->v[i].key);
+        if (m->v[i].value.n > 0)
+            yaml_out_str(p->out, m->v[i].value);
+        else
+            yaml_out_plain(p->out, STRL("null"));
+    }
+    yaml_out_end(p->out);
 }
 
 static const struct schema_type schema_match_re = {
@@ -418,7 +428,7 @@ static const struct schema_field notify_fields[] = {
       .go = "[]config.MuteTimeInterval"),
     B("time_intervals", time_intervals, schema_list, schema_time_interval, OMIT,
       .go = "[]config.TimeInterval"),
-    B("tracing", tracing, schema_block, schema_tracing, OMIT),
+    B("tracing", tracing, schema_block, schema_notify_tracing, OMIT),
     F("event_recorder", event_recorder, schema_any, OMIT),
 };
 #undef S

@@ -9,7 +9,7 @@
 struct fill {
     struct schema_reader *r;
     const struct yaml_node *n;
-    const struct config_notify_global *g;
+    struct config_notify_global *g;
 };
 
 static bool
@@ -58,6 +58,17 @@ end_with_slash(const struct fill *f, struct config_url *u)
     parts.path = arena_printf(f->r->a, "%.*s/", STR_ARG(parts.path));
     parts.raw_path = STR_EMPTY;
     u->text = u->redacted = url_text(&parts, f->r->a, false);
+}
+
+/* A receiver without an URL shares the global one, slash and all. */
+static void
+or_folder_url(const struct fill *f, struct config_url *to, struct config_url *from)
+{
+    if (to->text.p == NULL && from->text.p != NULL)
+        end_with_slash(f, from);
+    or_url(to, from);
+    if (to->text.p != NULL)
+        end_with_slash(f, to);
 }
 
 static bool
@@ -159,10 +170,9 @@ static bool
 fill_opsgenie(const struct fill *f, struct config_receiver_opsgenie *c)
 {
     or_http(f, &c->http);
-    or_url(&c->api_url, &f->g->opsgenie_api_url);
+    or_folder_url(f, &c->api_url, &f->g->opsgenie_api_url);
     if (c->api_url.text.p == NULL)
         return refuse(f, "no global OpsGenie URL set");
-    end_with_slash(f, &c->api_url);
     or_str(&c->api_key, f->g->opsgenie_api_key);
     or_str(&c->api_key_file, f->g->opsgenie_api_key_file);
     return c->api_key.n > 0 || c->api_key_file.n > 0 ||
@@ -173,7 +183,7 @@ static bool
 fill_wechat(const struct fill *f, struct config_receiver_wechat *c)
 {
     or_http(f, &c->http);
-    or_url(&c->api_url, &f->g->wechat_api_url);
+    or_folder_url(f, &c->api_url, &f->g->wechat_api_url);
     if (c->api_url.text.p == NULL)
         return refuse(f, "no global Wechat URL set");
     if (c->api_secret.n == 0 && c->api_secret_file.n == 0) {
@@ -185,7 +195,6 @@ fill_wechat(const struct fill *f, struct config_receiver_wechat *c)
     or_str(&c->corp_id, f->g->wechat_api_corp_id);
     if (c->corp_id.n == 0)
         return refuse(f, "no global Wechat CorpID set");
-    end_with_slash(f, &c->api_url);
     return true;
 }
 
@@ -193,10 +202,9 @@ static bool
 fill_victorops(const struct fill *f, struct config_receiver_victorops *c)
 {
     or_http(f, &c->http);
-    or_url(&c->api_url, &f->g->victorops_api_url);
+    or_folder_url(f, &c->api_url, &f->g->victorops_api_url);
     if (c->api_url.text.p == NULL)
         return refuse(f, "no global VictorOps URL set");
-    end_with_slash(f, &c->api_url);
     or_str(&c->api_key, f->g->victorops_api_key);
     or_str(&c->api_key_file, f->g->victorops_api_key_file);
     return c->api_key.n > 0 || c->api_key_file.n > 0 ||

@@ -91,7 +91,7 @@ read_template_url(struct schema_reader *r, const struct yaml_node *n,
     struct url u;
     struct err e;
     str *s = out;
-    if (!schema_read_text(r, n, "config.plain", s))
+    if (!schema_read_text(r, n, "common.plain", s))
         return false;
     bool good;
     if (s->n == 0 || str_eq(*s, STRL("<secret>")))
@@ -114,7 +114,7 @@ template_url_empty(const struct schema_field *f, const void *v)
 }
 
 static const struct schema_type schema_template_url = {
-    "config.plain", sizeof(str), read_template_url, print_template_url, template_url_empty, NULL};
+    "common.plain", sizeof(str), read_template_url, print_template_url, template_url_empty, NULL};
 
 /* webhook */
 
@@ -326,8 +326,12 @@ check_responder(struct schema_reader *r, const struct yaml_node *n,
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (p->type.n == strlen(types[i]) && strncasecmp(p->type.p, types[i], p->type.n) == 0)
             return true;
-    return schema_fail(r, n, "opsGenieConfig responder %.*s type does not match valid options "
-                             "^(team|teams|user|escalation|schedule)$", STR_ARG(text));
+    char *lower = arena_cstr(r->a, text);
+    for (char *c = lower + text.n - 1 - p->type.n; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c | 0x20);
+    return schema_fail(r, n, "opsGenieConfig responder %s type does not match valid options "
+                             "^(team|teams|user|escalation|schedule)$", lower);
 }
 
 static bool

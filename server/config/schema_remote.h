@@ -4,6 +4,7 @@
 #include "server/config/schema_types.h"
 
 extern const struct schema schema_remote_write, schema_remote_read;
+extern const struct schema schema_notify_tracing; /* of an alertmanager.yml */
 extern const struct schema schema_storage, schema_tracing, schema_otlp, schema_runtime;
 extern const struct config_otlp config_otlp_default;
 

@@ -1,5 +1,6 @@
 /* storage, tracing, otlp, runtime. */
 #include "base/num.h"
+#include "server/config/config_notify.h"
 #include "server/config/schema_http.h"
 #include "server/config/schema_remote.h"
 
@@ -117,10 +118,10 @@ const struct schema schema_storage = {
 
 static bool
 read_client_type(struct schema_reader *r, const struct yaml_node *n,
-                 const struct schema_field *f UNUSED, void *out)
+                 const struct schema_field *f, void *out)
 {
     str s;
-    if (!schema_read_text(r, n, "config.plain", &s))
+    if (!schema_read_text(r, n, f->type->go, &s))
         return false;
     if (!str_eq(s, STRL("http")) && !str_eq(s, STRL("grpc")))
         return schema_fail(r, n, "expected tracing client type to be to be http or grpc, but got %.*s",
@@ -143,6 +144,19 @@ client_type_empty(const struct schema_field *f, const void *v)
 
 static const struct schema_type schema_client_type = {
     "config.plain", sizeof(str), read_client_type, print_client_type, client_type_empty, NULL};
+static const struct schema_type schema_notify_client_type = {
+    "tracing.plain", sizeof(str), read_client_type, print_client_type, client_type_empty, NULL};
+
+static bool
+check_tracer(struct schema_reader *r, const struct yaml_node *n, str endpoint, str compression)
+{
+    if (endpoint.n == 0)
+        return schema_fail(r, n, "tracing endpoint must be set");
+    if (compression.n > 0 && !str_eq(compression, STRL("gzip")))
+        return schema_fail(r, n, "invalid compression type %.*s provided, valid options: gzip",
+                           STR_ARG(compression));
+    return true;
+}
 
 static bool
 check_tracing(struct schema_reader *r, const struct yaml_node *n, void *obj)
@@ -156,12 +170,7 @@ check_tracing(struct schema_reader *r, const struct yaml_node *n, void *obj)
             return schema_fail(r, n, "%.*s is a reserved header. It must not be changed",
                                STR_ARG(name));
     }
-    if (t->endpoint.n == 0)
-        return schema_fail(r, n, "tracing endpoint must be set");
-    if (t->compression.n > 0 && !str_eq(t->compression, STRL("gzip")))
-        return schema_fail(r, n, "invalid compression type %.*s provided, valid options: gzip",
-                           STR_ARG(t->compression));
-    return true;
+    return check_tracer(r, n, t->endpoint, t->compression);
 }
 
 #define F(name, member, t, ...) SCHEMA_FIELD(struct config_tracing, name, member, t, __VA_ARGS__)
@@ -184,6 +193,38 @@ const struct schema schema_tracing = {
     .fields_n = ARRAY_LEN(tracing_fields),
     .defaults = &tracing_default,
     .check = check_tracing,
+};
+
+/* Alertmanager's, with a type of its own. */
+static bool
+check_notify_tracing(struct schema_reader *r, const struct yaml_node *n, void *obj)
+{
+    const struct config_notify_tracing *t = obj;
+    return check_tracer(r, n, t->endpoint, t->compression);
+}
+
+#define F(name, member, t, ...)                                                          \
+    SCHEMA_FIELD(struct config_notify_tracing, name, member, t, __VA_ARGS__)
+static const struct schema_field notify_tracing_fields[] = {
+    F("client_type", client_type, schema_notify_client_type, OMIT),
+    F("endpoint", endpoint, schema_str, OMIT),
+    F("sampling_fraction", sampling_fraction, schema_float, OMIT),
+    F("insecure", insecure, schema_bool, OMIT),
+    SCHEMA_BLOCK(struct config_notify_tracing, "tls_config", tls, schema_ptr, schema_tls, OMIT),
+    F("headers", headers, schema_headers, OMIT),
+    F("compression", compression, schema_str, OMIT),
+    F("timeout", timeout_ms, schema_duration, OMIT),
+};
+#undef F
+static const struct config_notify_tracing notify_tracing_default = {
+    .client_type = {.p = "grpc", .n = 4}};
+const struct schema schema_notify_tracing = {
+    .go = "tracing.plain",
+    .size = sizeof(struct config_notify_tracing),
+    .fields = notify_tracing_fields,
+    .fields_n = ARRAY_LEN(notify_tracing_fields),
+    .defaults = &notify_tracing_default,
+    .check = check_notify_tracing,
 };
 
 /* otlp */

@@ -315,6 +315,7 @@ static void
 print_location(const struct schema_printer *p, const struct schema_field *f, const void *v)
 {
     schema_str.print(p, f, v);
+    yaml_out_flow_next(p->out);
 }
 
 static bool
