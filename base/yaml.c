@@ -439,11 +439,12 @@ walk_tags(struct reader *r, struct yaml_node *n)
 }
 
 /* One line for each pair of equal keys, the earlier key of the pair first. */
-static void
+static size_t
 list_duplicates(const struct yaml_node *map, struct buf *out)
 {
     struct key_set seen = key_set_new(map->n);
     bool any = false;
+    size_t lines = 0;
     for (size_t i = 0; i < map->n; i++)
         any |= !key_set_add(&seen, map->key[i]);
     mem_free(seen.slot);
@@ -455,31 +456,32 @@ list_duplicates(const struct yaml_node *map, struct buf *out)
             buf_printf(out, "\n  line %d: mapping key ", b->line);
             unicode_put_quoted(out, b->text);
             buf_printf(out, " already defined at line %d", a->line);
+            lines++;
         }
     }
+    return lines;
 }
 
 /* In the order in which Go decodes: a map with duplicates is not looked into. */
-static void
-walk_duplicates(const struct yaml_node *n, struct buf *out)
+size_t
+yaml_duplicates(const struct yaml_node *n, bool deep, struct buf *out)
 {
-    size_t before = out->n;
-    if (n->type == YAML_MAP)
-        list_duplicates(n, out);
-    if (out->n != before || out->n >= ERR_TEXT_MAX)
-        return;
+    size_t lines = n->type == YAML_MAP ? list_duplicates(n, out) : 0;
+    if (!deep || lines > 0 || out->n >= ERR_TEXT_MAX)
+        return lines;
     for (size_t i = 0; i < n->n; i++) {
         if (n->type == YAML_MAP)
-            walk_duplicates(n->key[i], out);
-        walk_duplicates(n->item[i], out);
+            lines += yaml_duplicates(n->key[i], true, out);
+        lines += yaml_duplicates(n->item[i], true, out);
     }
+    return lines;
 }
 
 static bool
 check_duplicates(const struct yaml_node *root, struct err *e)
 {
     struct buf lines = {0};
-    walk_duplicates(root, &lines);
+    (void)yaml_duplicates(root, true, &lines);
     bool clean = lines.n == 0;
     if (!clean)
         err_set(e, ERR_PARSE, "yaml: unmarshal errors:%.*s", STR_ARG(buf_str(&lines)));
@@ -503,7 +505,7 @@ walk_merges(struct reader *r, struct yaml_node *n)
 }
 
 static bool
-parse(str text, bool v2, struct yaml_doc **out, struct err *e)
+parse(str text, bool v2, bool strict, struct yaml_doc **out, struct err *e)
 {
     if (text.n > LIMIT_YAML_BYTES)
         return err_set(e, ERR_LIMIT, "yaml: larger than %u bytes", LIMIT_YAML_BYTES);
@@ -521,7 +523,7 @@ parse(str text, bool v2, struct yaml_doc **out, struct err *e)
     yaml_parser_delete(&r.lib);
     yaml_parser_delete(&r.ahead);
     mem_free(r.anchors);
-    bool ok = d->root != NULL && walk_tags(&r, d->root) && (v2 || check_duplicates(d->root, e)) &&
+    bool ok = d->root != NULL && walk_tags(&r, d->root) && (!strict || check_duplicates(d->root, e)) &&
               walk_merges(&r, d->root);
     if (!ok) {
         yaml_free(&d);
@@ -534,13 +536,19 @@ parse(str text, bool v2, struct yaml_doc **out, struct err *e)
 bool
 yaml_parse(str text, struct yaml_doc **out, struct err *e)
 {
-    return parse(text, false, out, e);
+    return parse(text, false, true, out, e);
+}
+
+bool
+yaml_parse_loose(str text, struct yaml_doc **out, struct err *e)
+{
+    return parse(text, false, false, out, e);
 }
 
 bool
 yaml_parse_v2(str text, struct yaml_doc **out, struct err *e)
 {
-    return parse(text, true, out, e);
+    return parse(text, true, false, out, e);
 }
 
 void

@@ -13,7 +13,8 @@
  * DUPLICATE KEYS.  yaml.v3, which reads rule files, refuses them by itself; yaml.v2, which
  * reads prometheus.yml, leaves them to the decoding into a type, whose name is in the
  * message.  So yaml_parse refuses, and yaml_parse_v2 keeps them for the caller to find
- * with yaml_repeats.
+ * with yaml_repeats.  yaml_parse_loose keeps them as well: strictly, yaml.v3 refuses
+ * them only in what is decoded, and a reader can do so with yaml_duplicates.
  *
  * A tree is immutable after parsing and may be read by many threads.
  */
@@ -40,6 +41,7 @@ struct yaml_doc;
 /* An empty document has a YAML_NULL_NODE root.  Errors read "yaml: line N: …", and for
  * duplicates "yaml: unmarshal errors:\n  line N: mapping key …", one line each. */
 bool yaml_parse(str text, struct yaml_doc **out, struct err *e) MUST_USE;
+bool yaml_parse_loose(str text, struct yaml_doc **out, struct err *e) MUST_USE;
 bool yaml_parse_v2(str text, struct yaml_doc **out, struct err *e) MUST_USE;
 /* libyaml exports a yaml_free of its own, which ours would be taken for. */
 #define yaml_free yaml_doc_free
@@ -49,6 +51,9 @@ const struct yaml_node *yaml_root(const struct yaml_doc *d);
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key); /* or NULL */
 /* Whether pair i's key stands at an earlier pair of the same map too. */
 bool yaml_repeats(const struct yaml_node *map, size_t i);
+/* Appends "\n  line N: mapping key …" for each pair of equal keys, of the map or of all
+ * maps below n too; how many. */
+size_t yaml_duplicates(const struct yaml_node *n, bool deep, struct buf *out);
 bool yaml_is_null(const struct yaml_node *n); /* absent, empty plain, ~, null */
 /* The tag Go resolves the node to, as its messages write it: "!!str" "!!int" "!!float"
  * "!!bool" "!!null" "!!timestamp" "!!merge" "!!seq" "!!map", or the explicit one. */

@@ -31,10 +31,11 @@ struct read_file {
 
 /* A key whose value is kept as it stands. */
 static bool
-read_node(struct schema_reader *r UNUSED, const struct yaml_node *n,
-          const struct schema_field *f UNUSED, void *out)
+read_node(struct schema_reader *r, const struct yaml_node *n, const struct schema_field *f UNUSED,
+          void *out)
 {
     *(const struct yaml_node **)out = n;
+    r->problems += yaml_duplicates(n, true, &r->problem_text);
     return true;
 }
 
@@ -451,7 +452,7 @@ rule_file_parse(const char *name, str text, const struct rule_file_opts *o, stru
     f->magic = RULE_FILE_MAGIC;
     f->arena = arena_new();
     f->path = arena_str(f->arena, str_of(name));
-    if (!yaml_parse(text, &f->doc, &e)) {
+    if (!yaml_parse_loose(text, &f->doc, &e)) {
         add_error(&report, "%s", e.text);
         add_error(&report, "%s", e.text);
     } else {

@@ -101,10 +101,23 @@ note_problem(struct schema_reader *r, const struct yaml_node *n, const char *fmt
     va_end(ap);
 }
 
+/* yaml.v3 does not look into a map with a key twice; yaml.v2 does. */
+bool
+schema_sole_keys(struct schema_reader *r, const struct yaml_node *map)
+{
+    size_t n = map->v2 ? 0 : yaml_duplicates(map, false, &r->problem_text);
+    if (n > 0)
+        note_place(r, map);
+    r->problems += n;
+    return n == 0;
+}
+
 bool
 schema_bad_type(struct schema_reader *r, const struct yaml_node *n, const char *go)
 {
     str tag = yaml_resolved_tag(n);
+    if (n->type == YAML_MAP && !schema_sole_keys(r, n))
+        return false;
     if (n->type == YAML_LIST || n->type == YAML_MAP)
         note_problem(r, n, "cannot unmarshal %.*s into %s", STR_ARG(tag), go);
     else if (n->text.n > 10)
@@ -248,7 +261,8 @@ schema_read_block(struct schema_reader *r, const struct yaml_node *n, const stru
         s->init(r, obj);
     if (n->type != YAML_MAP)
         return schema_bad_type(r, n, s->go);
-    read_pairs(r, n, s, obj);
+    if (schema_sole_keys(r, n))
+        read_pairs(r, n, s, obj);
     if (r->failed || (s->check != NULL && r->problems > problems))
         return false;
     return s->check == NULL || s->check(r, n, obj);

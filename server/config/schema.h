@@ -114,6 +114,8 @@ bool schema_fail(struct schema_reader *r, const struct yaml_node *n, const char 
     PRINTF_LIKE(3, 4);
 bool schema_fail_err(struct schema_reader *r, const struct yaml_node *n, const struct err *e);
 bool schema_bad_type(struct schema_reader *r, const struct yaml_node *n, const char *go);
+/* False, noted, if a map of yaml.v3 has a key twice. */
+bool schema_sole_keys(struct schema_reader *r, const struct yaml_node *map);
 /* Notes a key that the type does not have. */
 void schema_unknown_key(struct schema_reader *r, const struct yaml_node *n, str key, const char *go);
 /* Notes a map's repeated key; key is printed as Go's %#v does. */

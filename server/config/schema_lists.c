@@ -277,6 +277,8 @@ read_map(struct schema_reader *r, const struct yaml_node *n, const struct schema
     const char *item_go = strcmp(go_name(f), "model.LabelSet") == 0 ? "model.LabelValue" : "string";
     if (n->type != YAML_MAP)
         return schema_bad_type(r, n, go_name(f));
+    if (!schema_sole_keys(r, n))
+        return false;
     *to = (struct config_map){.v = ARENA_ZARRAY(r->a, struct config_pair, n->n), .set = true};
     for (size_t i = 0; i < n->n && !r->failed; i++) {
         str key, value;

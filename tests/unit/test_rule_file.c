@@ -39,6 +39,10 @@ START_TEST(test_errors)
          "[]rulefmt.RuleGroupNode");
     says("groups: [{name: g, foo: 1}]",
          "f: yaml: unmarshal errors:\n  line 1: field foo not found in type rulefmt.RuleGroup");
+    says("groups: [{name: g, foo: {a: 1, a: 2}}, {name: h, limit: 1, limit: 2}]",
+         "f: yaml: unmarshal errors:\n  line 1: field foo not found in type rulefmt.RuleGroup\n"
+         "  line 1: mapping key \"limit\" already defined at line 1\n"
+         "f: yaml: unmarshal errors:\n  line 1: mapping key \"limit\" already defined at line 1");
     says("groups: [{name: g, rules: [{record: a, expr: up, for: 5m}]}]",
          "f: 1:37: group \"g\", rule 1, \"a\": invalid field 'for' in recording rule");
 }

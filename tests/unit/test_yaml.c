@@ -275,6 +275,14 @@ START_TEST(test_repeats)
                         "  line 2: mapping key \"b\" already defined at line 1\n"
                         "  line 2: mapping key \"b\" already defined at line 1\n"
                         "  line 3: mapping key \"c\" already defined at line 3");
+    struct buf lines = {0};
+    ck_assert(yaml_parse_loose(text, &d, &e));
+    ck_assert_uint_eq(yaml_duplicates(yaml_root(d), false, &lines), 1);
+    ck_assert_uint_eq(yaml_duplicates(yaml_root(d)->item[1], true, &lines), 1);
+    ck_assert_str_eq(buf_cstr(&lines), "\n  line 3: mapping key \"a\" already defined at line 1"
+                                       "\n  line 2: mapping key \"c\" already defined at line 2");
+    buf_free(&lines);
+    yaml_free(&d);
 }
 END_TEST
 
