@@ -295,7 +295,7 @@ append_judge(struct append *a, series_id id, int64_t t, double v, const struct h
     uint32_t slot_or_none = 0;
 
     append_begin(a);
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     if (id && series_revive(&h->series, id))
         slot_or_none = series_slot(&h->series, id) + 1;
     enum append_verdict verdict = append_judge_stored(h, slot_or_none, t, v, hist);
@@ -310,7 +310,7 @@ append_is_after(struct append *a, series_id id, int64_t t)
     bool after = false;
 
     append_begin(a);
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     if (id && series_revive(&h->series, id)) {
         const struct series *s = series_hot(&h->series, series_slot(&h->series, id));
         after = !(s->flags & SERIES_HAS_SAMPLE) || t > s->x.t;
@@ -323,7 +323,7 @@ int64_t
 append_oldest_allowed_ms(struct append *a)
 {
     struct head *h = &a->db->head;
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     int64_t t = head_oldest_allowed(h);
     rwlock_unlock(&h->gate);
     return t;

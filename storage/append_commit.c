@@ -220,7 +220,7 @@ append_exemplars(struct append *a)
     }
     if (r == NULL)
         return;
-    rwlock_write(&db->head.gate);
+    head_enter_write(&db->head);
     wal_put(db->wal, r);
     rwlock_unlock(&db->head.gate);
 }
@@ -242,7 +242,7 @@ append_commit(struct append *a, enum append_durability how, bool all_or_nothing,
     if (n) {
         mem_grow(&a->verdict, &a->verdict_cap, n, 1);
         struct record *r = db->wal ? wal_record(db->wal) : NULL;
-        rwlock_write(&h->gate);
+        head_enter_write(h);
         head_begin(h, a->t[0]);
         struct applied done = {0};
         bool apply = !all_or_nothing || append_dry_run(a);

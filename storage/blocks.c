@@ -43,7 +43,7 @@ block_list_unref(struct block_list **lp)
 struct block_list *
 tsdb_block_list(struct tsdb *db)
 {
-    rwlock_read(&db->head.gate);
+    head_enter_read(&db->head);
     struct block_list *l = block_list_ref(db->blocks);
     rwlock_unlock(&db->head.gate);
     return l;
@@ -181,7 +181,7 @@ blocks_swap(struct tsdb *db, struct block_list *fresh, int64_t min_valid)
         bytes += block_size_bytes(fresh->v[i]);
     METRIC_SET(TSDB_BLOCKS_LOADED, (double)fresh->n);
     METRIC_SET(TSDB_STORAGE_BLOCKS_BYTES, (double)bytes);
-    rwlock_write(&db->head.gate);
+    head_enter_write(&db->head);
     struct block_list *old = db->blocks;
     db->blocks = fresh;
     db->head.min_valid = MAX(db->head.min_valid, min_valid);

@@ -163,7 +163,7 @@ put_all_series(struct writer *w, struct ids ids)
 {
     struct head *h = &w->db->head;
     for (size_t at = 0; at < ids.n && !w->bad;) {
-        rwlock_read(&h->gate);
+        head_enter_read(h);
         for (size_t end = MIN(at + SLICE_SERIES, ids.n); at < end; at++) {
             uint32_t slot = series_slot(&h->series, ids.v[at]);
             const struct series *s = series_hot(&h->series, slot);
@@ -200,7 +200,7 @@ put_state(struct writer *w, uint64_t seq, struct wal_position place)
     struct head *h = &w->db->head;
     struct buf *b = &w->body;
     uint32_t first, end;
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     enc_u64_le(b, seq);
     enc_u32_le(b, place.segment);
     enc_u64_le(b, place.at);
@@ -239,7 +239,7 @@ put_everything(struct writer *w, uint64_t seq)
     put_block(w, CHECKPOINT_SIZES, false);
     put_pairs(w);
     put_all_series(w, ids);
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     if (tombstones_count(h->tombstones))
         tombstones_encode(h->tombstones, &w->body);
     rwlock_unlock(&h->gate);
@@ -292,7 +292,7 @@ write_and_keep(struct tsdb *db, size_t keep, struct err *e)
     char *tmp = io_join(db->head_dir, "checkpoint.tmp");
     struct writer w = {.db = db, .e = e};
     METRIC_INC(TSDB_CHECKPOINT_CREATIONS_TOTAL);
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     uint64_t seq = wal_next_seq(db->wal);
     rwlock_unlock(&h->gate);
     char *path = checkpoint_path(db->head_dir, seq);

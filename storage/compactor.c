@@ -126,7 +126,7 @@ static bool
 head_due(struct tsdb *db, int64_t *mint, int64_t *maxt)
 {
     struct head *h = &db->head;
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     int64_t width = h->block_ms, from = MAX(h->min_valid, h->mint);
     bool due = h->maxt != INT64_MIN && from <= h->maxt && h->maxt - from > width / 2 * 3;
     *maxt = due ? head_range_end(from, width) : 0;
@@ -142,7 +142,7 @@ log_closed(struct tsdb *db, int64_t min_valid)
 {
     struct record *r = wal_record(db->wal);
     record_put_closed(r, min_valid);
-    rwlock_write(&db->head.gate);
+    head_enter_write(&db->head);
     wal_put(db->wal, r);
     rwlock_unlock(&db->head.gate);
 }

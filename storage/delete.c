@@ -40,7 +40,7 @@ delete_in_head(struct tsdb *db, const struct matcher *m, size_t n, int64_t mint,
     struct arena *a = arena_new();
     struct record *r = db->wal ? wal_record(db->wal) : NULL;
     uint64_t seq = 0;
-    rwlock_write(&h->gate);
+    head_enter_write(h);
     rwlock_read(&h->index);
     struct ids ids = head_select(h, m, n, a);
     rwlock_unlock(&h->index);
@@ -132,7 +132,7 @@ static bool
 snapshot_head(struct tsdb *db, const char *dir, struct err *e)
 {
     struct head *h = &db->head;
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     struct head_block b = {.dir = dir, .mint = h->mint, .maxt = h->maxt + 1, .late = true};
     bool empty = h->maxt == INT64_MIN;
     rwlock_unlock(&h->gate);

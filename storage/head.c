@@ -15,6 +15,7 @@ head_init(struct head *h, const struct head_opts *o, struct err *e)
         .block_ms = o->block_ms, .ooo_ms = o->ooo_ms, .bounded = o->bounded,
         .xor2 = o->xor2, .start_times = o->start_times,
         .mint = INT64_MAX, .maxt = INT64_MIN, .min_valid = INT64_MIN, .ooo_mint = INT64_MAX};
+    mutex_init(&h->turn, LOCK_HEAD_TURN);
     rwlock_init(&h->gate, LOCK_HEAD_GATE);
     rwlock_init(&h->index, LOCK_HEAD_INDEX);
     pins_init(&h->pins);
@@ -38,6 +39,7 @@ head_fini(struct head *h)
     pins_fini(&h->pins);
     rwlock_fini(&h->index);
     rwlock_fini(&h->gate);
+    mutex_fini(&h->turn);
 }
 
 int64_t

@@ -41,7 +41,7 @@ list_series(struct head *h, int64_t mint, int64_t maxt, int wanted, struct serie
     struct ids ids = ids_copy(a, posting_list_ids(&h->series.all));
     rwlock_unlock(&h->index);
     for (size_t at = 0; at < ids.n;) {
-        rwlock_read(&h->gate);
+        head_enter_read(h);
         for (size_t end = MIN(at + SLICE * 8, ids.n); at < end; at++) {
             uint32_t slot = series_slot(&h->series, ids.v[at]);
             const struct ooo *late = wanted & LATE ? late_of(h, slot) : NULL;
@@ -66,7 +66,7 @@ snapshot_slice(struct head *h, const struct label_sort *v, size_t n, const struc
 {
     struct head_want want = {.mint = b->mint, .maxt = b->maxt - 1};
     size_t got = 0;
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     *map = head_file_map(h->file);
     for (size_t i = 0; i < n; i++) {
         if (!head_snapshot(h, v[i].tag, &want, a, &out[got]))
@@ -176,7 +176,7 @@ seal_late(struct head *h, const struct series_list *list)
 {
     uint64_t end = 0;
     for (size_t at = 0; at < list->n || at == 0;) {
-        rwlock_write(&h->gate);
+        head_enter_write(h);
         for (size_t stop = MIN(at + SLICE, list->n); at < stop; at++) {
             uint32_t slot = series_slot(&h->series, list->v[at].tag);
             struct ooo *o = series_hot(&h->series, slot)->extra->ooo;
@@ -206,7 +206,7 @@ late_block_write(struct tsdb *db, const struct series_list *list, int64_t mint, 
     for (size_t i = 0; i < list->n && ok; i++) {
         struct head_series s;
         struct column col = {0};
-        rwlock_read(&h->gate);
+        head_enter_read(h);
         struct head_map *map = head_file_map(h->file);
         bool has = head_snapshot_late(h, list->v[i].tag, mint, maxt - 1, end, a, &s);
         rwlock_unlock(&h->gate);
@@ -232,7 +232,7 @@ drop_late(struct head *h, const struct series_list *list, uint64_t end)
 {
     int64_t oldest = INT64_MAX;
     for (size_t at = 0; at < list->n;) {
-        rwlock_write(&h->gate);
+        head_enter_write(h);
         for (size_t stop = MIN(at + SLICE, list->n); at < stop; at++) {
             uint32_t slot = series_slot(&h->series, list->v[at].tag);
             struct series_extra *x = series_hot(&h->series, slot)->extra;
@@ -247,7 +247,7 @@ drop_late(struct head *h, const struct series_list *list, uint64_t end)
         }
         rwlock_unlock(&h->gate);
     }
-    rwlock_write(&h->gate);
+    head_enter_write(h);
     h->late_floor = end;
     h->ooo_mint = oldest;
     rwlock_unlock(&h->gate);
@@ -259,7 +259,7 @@ late_blocks_compact(struct tsdb *db, struct err *e)
     struct head *h = &db->head;
     struct series_list list = {0};
     struct pin pin = {0};
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     int64_t mint = h->ooo_mint, maxt = h->maxt;
     rwlock_unlock(&h->gate);
     if (mint == INT64_MAX)

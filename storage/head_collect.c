@@ -47,7 +47,7 @@ static void
 truncate_series(struct head *h, struct ids ids)
 {
     for (size_t at = 0; at < ids.n;) {
-        rwlock_write(&h->gate);
+        head_enter_write(h);
         for (size_t end = MIN(at + SLICE, ids.n); at < end; at++) {
             uint32_t slot = series_slot(&h->series, ids.v[at]);
             struct series_cold *c = series_cold(&h->series, slot);
@@ -63,7 +63,7 @@ static void
 count_moved(struct head *h, const struct head_block *b)
 {
     for (size_t at = 0; at < b->n;) {
-        rwlock_write(&h->gate);
+        head_enter_write(h);
         for (size_t end = MIN(at + SLICE, b->n); at < end; at++) {
             struct series_cold *c = series_cold(&h->series, series_slot(&h->series, b->ids[at]));
             uint32_t moved = MIN(b->moved[at], c->sealed_n);
@@ -84,7 +84,7 @@ head_truncate(struct tsdb *db, const struct head_block *b)
     if (b)
         count_moved(h, b);
     truncate_series(h, all_ids(h, a));
-    rwlock_write(&h->gate);
+    head_enter_write(h);
     tombstones_truncate(h->tombstones, MIN(h->min_valid, h->ooo_mint));
     if (h->mint != INT64_MAX)
         h->mint = MIN(MAX(h->mint, h->min_valid), h->ooo_mint);
@@ -113,7 +113,7 @@ head_mark(struct tsdb *db)
     struct ids ids = all_ids(h, a);
     size_t n = 0;
     for (size_t at = 0; at < ids.n;) {
-        rwlock_read(&h->gate);
+        head_enter_read(h);
         for (size_t end = MIN(at + SLICE, ids.n); at < end; at++) {
             if (!is_empty(h, series_slot(&h->series, ids.v[at])))
                 continue;
@@ -137,7 +137,7 @@ collect_slice(struct head *h, struct ids ids, uint32_t *slots)
 {
     uint64_t stamp = pins_advance(&h->pins);
     size_t kept = 0;
-    rwlock_write(&h->gate);
+    head_enter_write(h);
     rwlock_write(&h->index);
     for (size_t i = 0; i < ids.n; i++) {
         if (is_empty(h, series_slot(&h->series, ids.v[i])))

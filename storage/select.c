@@ -208,7 +208,7 @@ view_open(struct view **out, struct tsdb *db, const struct selection_spec *specs
     view->n = n;
     struct arena *scratch = arena_new();
     pin_enter(&h->pins, &view->pin);
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     view->blocks = block_list_ref(db->blocks);
     view->map = head_file_map(h->file);
     rwlock_read(&h->index);

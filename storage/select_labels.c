@@ -53,7 +53,7 @@ scope_open(struct scope *s, struct tsdb *db, int64_t mint, int64_t maxt)
     CHECK_MAGIC(db, TSDB_MAGIC);
     *s = (struct scope){.db = db};
     pin_enter(&db->head.pins, &s->pin);
-    rwlock_read(&db->head.gate);
+    head_enter_read(&db->head);
     s->blocks = block_list_ref(db->blocks);
     s->head = mint <= db->head.maxt && maxt >= db->head.mint;
     rwlock_unlock(&db->head.gate);

@@ -49,7 +49,7 @@ tsdb_head_renew(struct tsdb *db, struct err *e)
 struct tsdb_opts
 tsdb_opts_now(struct tsdb *db)
 {
-    rwlock_read(&db->head.gate);
+    head_enter_read(&db->head);
     struct tsdb_opts o = db->opts;
     rwlock_unlock(&db->head.gate);
     return o;
@@ -267,7 +267,7 @@ void
 tsdb_reconfigure(struct tsdb *db, const struct tsdb_opts *o)
 {
     CHECK_MAGIC(db, TSDB_MAGIC);
-    rwlock_write(&db->head.gate);
+    head_enter_write(&db->head);
     rwlock_write(&db->head.index);
     db->opts.retention_ms = o->retention_ms;
     db->opts.retention_bytes = o->retention_bytes;

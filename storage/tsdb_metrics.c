@@ -13,7 +13,7 @@ static void
 collect_head(struct tsdb *db)
 {
     struct head *h = &db->head;
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     METRIC_SET(TSDB_HEAD_CHUNKS, (double)h->chunks);
     METRIC_SET(TSDB_HEAD_CHUNKS_CREATED_TOTAL, (double)h->chunks_created);
     METRIC_SET(TSDB_HEAD_CHUNKS_REMOVED_TOTAL, (double)h->chunks_removed);

@@ -12,7 +12,7 @@ tsdb_stats(struct tsdb *db, struct tsdb_stats *out)
     CHECK_MAGIC(db, TSDB_MAGIC);
     struct head *h = &db->head;
     *out = (struct tsdb_stats){0};
-    rwlock_read(&h->gate);
+    head_enter_read(h);
     out->head_chunks = h->chunks;
     out->head_mint = h->mint;
     out->head_maxt = h->maxt;
@@ -39,7 +39,7 @@ size_t
 tsdb_blocks(struct tsdb *db, struct arena *a, struct tsdb_block_meta **out)
 {
     CHECK_MAGIC(db, TSDB_MAGIC);
-    rwlock_read(&db->head.gate);
+    head_enter_read(&db->head);
     struct block_list *l = block_list_ref(db->blocks);
     rwlock_unlock(&db->head.gate);
     *out = ARENA_ZARRAY(a, struct tsdb_block_meta, l->n);
