@@ -14,16 +14,21 @@ static void
 put_operation(struct buf *b, const struct transfer *t)
 {
     char name[16] = "";
-    char *url = NULL, *password = NULL;
+    char *url = NULL, *password = NULL, *asked = t->url;
+    long redirects = 0;
     CURLU *u = curl_url();
+
+    curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    if (redirects > 0)
+        curl_easy_getinfo(t->curl, CURLINFO_EFFECTIVE_URL, &asked);
 
     for (size_t i = 0; i + 1 < sizeof name && t->method[i]; i++)
         name[i] = i ? (char)(t->method[i] | 0x20) : t->method[i];
-    if (curl_url_set(u, CURLUPART_URL, t->url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+    if (curl_url_set(u, CURLUPART_URL, asked, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
         curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK &&
         curl_url_set(u, CURLUPART_PASSWORD, "xxxxx", 0) == CURLUE_OK)
         curl_url_get(u, CURLUPART_URL, &url, 0);
-    buf_printf(b, "%s \"%s\": ", name, url ? url : t->url);
+    buf_printf(b, "%s \"%s\": ", name, url ? url : asked);
     curl_free(url);
     curl_free(password);
     curl_url_cleanup(u);
@@ -81,6 +86,21 @@ put_url_part(struct buf *b, const struct transfer *t, CURLUPart part)
     curl_url_cleanup(u);
 }
 
+/* host:port of the URL: where no address has been noted. */
+static void
+put_url_address(struct buf *b, const struct transfer *t)
+{
+    char *port = NULL;
+    CURLU *u = curl_url();
+
+    put_url_part(b, t, CURLUPART_HOST);
+    if (curl_url_set(u, CURLUPART_URL, t->url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    buf_printf(b, ":%s", port ? port : "80");
+    curl_free(port);
+    curl_url_cleanup(u);
+}
+
 static void
 put_connect_error(struct buf *b, const struct transfer *t, long errnum)
 {
@@ -88,7 +108,10 @@ put_connect_error(struct buf *b, const struct transfer *t, long errnum)
         buf_printf(b, "dial unix %s", t->unix_socket);
     } else {
         buf_lit(b, "dial tcp ");
+        size_t before = b->n;
         put_address(b, t->curl, CURLINFO_PRIMARY_IP, CURLINFO_PRIMARY_PORT);
+        if (b->n == before)
+            put_url_address(b, t);
     }
     buf_printf(b, ": connect: %s", go_errno(errnum));
 }
@@ -216,7 +239,7 @@ transfer_error(struct transfer *t, CURLcode rc, struct err *e)
     if (t->body_over)
         return err_set(e, ERR_LIMIT, "body size limit exceeded");
     curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &errnum);
-    if (!t->in_body)
+    if (!t->in_body || rc == CURLE_TOO_MANY_REDIRECTS)
         put_operation(&b, t);
     put_error(&b, t, rc, errnum);
     err_set(e, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_NET, "%s", buf_cstr(&b));

@@ -9,3 +9,7 @@ UNIT_TESTS += tests/unit/test_page_source
 tests_unit_test_page_source_SOURCES = tests/unit/test_page_source.c
 tests_unit_test_page_source_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/golden/page_source.txt
+UNIT_TESTS += tests/unit/test_http_client
+tests_unit_test_http_client_SOURCES = tests/unit/test_http_client.c
+tests_unit_test_http_client_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/unit/http_server.h
