@@ -357,8 +357,6 @@ hot_line(struct pass *g, struct expo *x)
     str rest = expo_rest(x);
     if (rest.n <= n || rest.p[n] != ' ' || !cache_is(l, STR(rest.p, n)) || cache_visited(g->c, l))
         return false;
-    if (UNLIKELY(g->nhcb && nhcb_wants(g->nhcb, STR(rest.p, n))))
-        return false;
     size_t bytes = expo_plain_value(STR(rest.p + n + 1, rest.n - n - 1), &v);
     if (UNLIKELY(bytes == 0))
         return false;

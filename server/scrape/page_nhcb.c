@@ -53,12 +53,6 @@ struct nhcb_source {
 };
 
 bool
-nhcb_wants(const struct nhcb_source *s, str series)
-{
-    return s->inner->skip_created && memmem(series.p, series.n, "_created", 8) != NULL;
-}
-
-bool
 nhcb_idle(const struct nhcb_source *s)
 {
     return s->state == NHCB_START && s->kind != KIND_HISTOGRAM;
@@ -92,10 +86,6 @@ start_collecting(struct nhcb_source *s, str name)
     s->labels_hash = hash_without_le(s->labels);
     s->hist_labels = histogram_base_labels(s->base.a, s->labels, name);
     s->state = NHCB_COLLECTING;
-    /* Prometheus' OpenMetrics parser looks for the histogram's time of creation here, and
-     * from then on takes no x_created for a series. */
-    if (s->inner->x->format == EXPO_OPENMETRICS)
-        s->inner->skip_created = true;
 }
 
 static void

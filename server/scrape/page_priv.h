@@ -37,7 +37,6 @@ struct page_source {
 struct text_source {
     struct page_source base;
     struct expo *x;            /* borrowed */
-    bool skip_created;         /* times of creation are no series (any more) */
 };
 void text_source_init(struct text_source *s, struct expo *x, struct arena *a);
 
@@ -52,8 +51,6 @@ void nhcb_source_fini(struct nhcb_source *s);
 struct page_source *nhcb_source(struct nhcb_source *s);
 /* No histogram is being collected or due: lines may pass by. */
 bool nhcb_idle(const struct nhcb_source *s);
-/* Though idle, it has to see this one. */
-bool nhcb_wants(const struct nhcb_source *s, str series);
 
 struct page_worker {
     unsigned magic;

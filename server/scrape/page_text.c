@@ -40,26 +40,13 @@ meta(struct text_source *s, struct page_entry *out, enum metadata_what what)
     return PAGE_META;
 }
 
-/* A counter's, summary's or histogram's x_created. */
-static bool
-is_created(const struct expo *x)
-{
-    bool of_kind = x->kind == KIND_COUNTER || x->kind == KIND_SUMMARY || x->kind == KIND_HISTOGRAM;
-
-    return of_kind && str_ends(x->name, STRL("_created"));
-}
-
 static enum page_step
 text_next(struct page_source *base, struct page_entry *out, struct err *e)
 {
     struct text_source *s = (struct text_source *)base;
     const struct expo *x = s->x;
-    enum expo_entry what;
 
-    do
-        what = expo_next(s->x, e);
-    while (s->skip_created && what == EXPO_SERIES && is_created(x));
-    switch (what) {
+    switch (expo_next(s->x, e)) {
     case EXPO_END: return PAGE_END;
     case EXPO_ERROR: return PAGE_ERROR;
     case EXPO_TYPE: return meta(s, out, METADATA_TYPE);
