@@ -16,3 +16,7 @@ UNIT_TESTS += tests/unit/test_flags
 tests_unit_test_flags_SOURCES = tests/unit/test_flags.c
 tests_unit_test_flags_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += docs/flags.md
+UNIT_TESTS += tests/unit/test_template
+tests_unit_test_template_SOURCES = tests/unit/test_template.c
+tests_unit_test_template_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/golden/template.jsonl
