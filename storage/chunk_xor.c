@@ -217,7 +217,7 @@ struct xor_ahead {
     uint64_t bad;       /* not 0: a window that is none */
 };
 
-static inline void
+static inline __attribute__((always_inline)) void
 ahead_next(struct xor_ahead *s)
 {
     uint64_t w = bits_load(s->p + (s->at >> 3)) << (s->at & 7);
@@ -245,7 +245,7 @@ ahead_next(struct xor_ahead *s)
 }
 
 /* Reads samples that begin before bit `limit`; false: the rest is not wanted. */
-static inline bool
+static __attribute__((noinline)) bool
 ahead_run(struct xor_ahead *from, size_t limit, unsigned *i, unsigned count,
           struct chunk_sink *sink)
 {
