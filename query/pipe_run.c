@@ -4,7 +4,7 @@
 #include "base/panic.h"
 
 enum {
-    BATCH_BYTES = 4 << 20, /* rows of a batch: they should stay in the cache */
+    BATCH_BYTES = 512 << 10, /* rows of a batch: they should stay in the cache */
     BATCH_SERIES_MAX = 4096,
     PIECES_PER_WORKER = 4,
     ALONE_POINTS = 20000,  /* work below this is not worth waking a thread */
