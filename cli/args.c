@@ -150,6 +150,15 @@ args_files_exist(const struct args *a)
             args_fail("path '%s' does not exist", a->plain[i]);
             return false;
         }
+        struct io_entry *list;
+        size_t n;
+        struct err e;
+        if (io_list(a->plain[i], &list, &n, &e)) {
+            const char *slash = strrchr(a->plain[i], '/');
+            io_list_free(&list, n);
+            args_fail("'%s' is a directory", slash ? slash + 1 : a->plain[i]);
+            return false;
+        }
     }
     return true;
 }

@@ -12,6 +12,7 @@
 #include "server/config/config.h"
 #include "server/config/schema_types.h"
 #include "server/config/target_file.h"
+#include "server/template/template.h"
 
 int
 check_status(const struct check_outcome *o, const struct check_lint *lint)
@@ -242,7 +243,8 @@ static bool
 check_one(const char *path, const struct check_flags *flags, struct found *f, struct config **out,
           struct config_place *place, struct err *e)
 {
-    struct config_opts o = {.agent = flags->agent, .main_only = true, .place = place};
+    struct config_opts o = {.agent = flags->agent, .main_only = true, .place = place,
+                            .check_template = template_check_text};
     struct config *main_only, *whole;
     if (!config_load(path, &o, &main_only, e))
         return false;

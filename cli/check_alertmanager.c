@@ -7,19 +7,24 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "server/config/config.h"
+#include "server/config/schema_types.h"
+#include "server/template/template.h"
 
 static bool
-check_template_file(const char *path, struct err *e)
+check_template_file(struct template_set *set, const char *path, struct err *e)
 {
     struct buf text = {0};
     struct err why;
-    bool ok = io_read_file(path, LIMIT_YAML_BYTES, &text, &why);
+    const char *slash = strrchr(path, '/');
+    bool ok = io_read_file(path, LIMIT_YAML_BYTES, &text, &why)
+                  ? template_set_add(set, str_of(slash ? slash + 1 : path), buf_str(&text), e)
+                  : config_open_error(path, &why, e);
     buf_free(&text);
-    return ok || err_set(e, why.kind, "read %s", why.text);
+    return ok;
 }
 
 static bool
-check_templates(const struct config_notify *c, struct err *e)
+read_templates(struct template_set *set, const struct config_notify *c, struct err *e)
 {
     for (size_t i = 0; i < c->templates.n; i++) {
         char *pattern = mem_cstr(c->templates.v[i]), **paths = NULL;
@@ -29,7 +34,7 @@ check_templates(const struct config_notify *c, struct err *e)
         if (!ok)
             return err_set(e, ERR_CONFIG, "syntax error in pattern");
         for (size_t k = 0; k < n && ok; k++)
-            ok = check_template_file(paths[k], e);
+            ok = check_template_file(set, paths[k], e);
         io_glob_free(&paths, n);
         if (!ok)
             return false;
@@ -37,12 +42,21 @@ check_templates(const struct config_notify *c, struct err *e)
     return true;
 }
 
+static bool
+check_templates(const struct config_notify *c, struct err *e)
+{
+    struct template_set *set;
+    bool ok = template_set_new(&set, STR_EMPTY, STR_EMPTY, false, e) && read_templates(set, c, e);
+    template_set_free(&set);
+    return ok;
+}
+
 static size_t
 check_file(const char *path)
 {
     struct config_notify_file f;
     struct config_place place = {.line = 0};
-    struct config_opts o = {.place = &place};
+    struct config_opts o = {.place = &place, .check_template = template_check_text};
     struct err e;
     size_t failed = 0;
     printf("Checking '%s'", path);

@@ -8,6 +8,7 @@
 #include "cli/args.h"
 #include "cli/check.h"
 #include "cli/command.h"
+#include "server/template/template.h"
 
 static void
 print_duplicates(const struct rule_duplicate *v, size_t n)
@@ -55,6 +56,7 @@ static struct rule_file_opts
 options_of(const struct check_lint *lint)
 {
     return (struct rule_file_opts){.ignore_unknown_fields = lint->ignore_unknown_fields,
+                                   .check_template = template_check_alert,
                                    .parse = &lint->parse};
 }
 

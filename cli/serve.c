@@ -20,6 +20,7 @@
 #include "server/notify/notify.h"
 #include "server/rules/rules.h"
 #include "server/scrape/scraper.h"
+#include "server/template/template.h"
 
 #define SHUTDOWN_GRACE_MS 5000
 #define TICK_MS 500
@@ -322,6 +323,7 @@ run(struct server *s, struct err *e)
     s->config_opts.protobuf_first = flags_feature(s->flags, "created-timestamp-zero-ingestion") ||
                                     flags_feature(s->flags, "st-storage");
     s->config_opts.extra_scrape_metrics = flags_feature(s->flags, "extra-scrape-metrics");
+    s->config_opts.check_template = template_check_text;
     s->config_opts.retention_ms = flags_duration_ms(s->flags, FLAG_STORAGE_TSDB_RETENTION_TIME);
     s->config_opts.retention_bytes = (int64_t)flags_bytes(s->flags, FLAG_STORAGE_TSDB_RETENTION_SIZE);
     if (!config_load(s->config_path, &s->config_opts, &s->config, e)) {

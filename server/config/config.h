@@ -57,7 +57,7 @@ struct config_opts {
     bool extra_scrape_metrics;    /* feature: the default of that key */
     int64_t retention_ms;         /* of the flags, shown where the file says nothing */
     int64_t retention_bytes;
-    config_check_template *check_template; /* NULL: templates are not looked at */
+    config_check_template *check_template; /* template_check_text; NULL: not looked at */
     struct config_place *place;   /* where the first fault is; NULL: not wanted */
 };
 

@@ -92,7 +92,8 @@ config_open_error(const char *path, const struct err *why, struct err *e)
     if (str_starts(text, head) && text.n > head.n + 2) {
         str reason = str_from(text, head.n + 2);
         char first = reason.p[0] >= 'A' && reason.p[0] <= 'Z' ? (char)(reason.p[0] | 0x20) : reason.p[0];
-        return err_set(e, why->kind, "open %s: %c%.*s", path, first, STR_ARG(str_from(reason, 1)));
+        const char *verb = str_eq(reason, STRL("Is a directory")) ? "read" : "open";
+        return err_set(e, why->kind, "%s %s: %c%.*s", verb, path, first, STR_ARG(str_from(reason, 1)));
     }
     return err_set(e, why->kind, "open %s", why->text);
 }

@@ -23,8 +23,8 @@
         bool set; /* the key was there and not null; n may be 0 */                       \
     }
 
-/* Whether a text is a template of that name: what the loaders ask where a template is
- * checked at load.  server/template, which config does not see, has one. */
+/* Whether a text is a template: what the loaders ask where templates are checked at load;
+ * name is the alert's, or empty.  server/template, which config does not see, has them. */
 typedef bool config_check_template(str name, str text, struct err *e);
 
 /* Layout shared by every CONFIG_LIST; what the decoder works on. */

@@ -292,15 +292,9 @@ check_labels(const struct check *c)
 static void
 check_templates(const struct check *c, const struct config_map *m, const char *what)
 {
-    struct arena *a = c->report->a;
-    str name = arena_printf(a, "__alert_%.*s", STR_ARG(c->r->alert));
     for (size_t i = 0; i < m->n; i++) {
         struct err e;
-        str text = arena_printf(a,
-                                "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}"
-                                "{{$externalURL := .ExternalURL}}{{$value := .Value}}%.*s",
-                                STR_ARG(m->v[i].value));
-        if (!c->o->check_template(name, text, &e))
+        if (!c->o->check_template(c->r->alert, m->v[i].value, &e))
             rule_error(c, "", "%s %.*s: %s", what,
                        STR_ARG(config_quoted(c->report->a, m->v[i].key)), e.text);
     }

@@ -54,7 +54,7 @@ struct parse_opts; /* query/parse.h */
 
 struct rule_file_opts {
     bool ignore_unknown_fields;
-    config_check_template *check_template; /* NULL: templates are not looked at */
+    config_check_template *check_template; /* template_check_alert; NULL: not looked at */
     bool legacy_names;                     /* global metric_name_validation_scheme: legacy */
     const struct parse_opts *parse;        /* PromQL options; NULL: the defaults */
 };

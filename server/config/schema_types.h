@@ -56,7 +56,8 @@ const str *config_map_get(const struct config_map *m, str key); /* or NULL */
 /* The folder part of a path ("." if it has none). */
 str config_dir_of(str path);
 str config_absolute(struct arena *a, str path);
-/* "open PATH: no such file or directory", from what base/io says. */
+/* "open PATH: no such file or directory", "read PATH: is a directory", from what base/io
+ * says. */
 bool config_open_error(const char *path, const struct err *why, struct err *e);
 /* dir/path unless path is empty or absolute (cleaned as filepath.Join does). */
 str config_join_dir(struct arena *a, str dir, str path);

@@ -5,6 +5,7 @@
 #include "query/parse.h"
 #include "query/print.h"
 #include "server/rules/rules_priv.h"
+#include "server/template/template.h"
 
 static void
 source_unref(struct rule_source **out)
@@ -149,7 +150,8 @@ static bool
 load_source(struct rules *r, const char *path, const struct config *c, struct rule_source **out, struct err *e)
 {
     struct engine_opts eo = engine_options(r->opts.engine);
-    struct rule_file_opts o = {.parse = &eo.parse, .legacy_names = c->global.validation == VALIDATION_LEGACY};
+    struct rule_file_opts o = {.parse = &eo.parse, .legacy_names = c->global.validation == VALIDATION_LEGACY,
+                               .check_template = template_check_alert};
     struct rule_source *s = MEM_NEW(struct rule_source);
     struct rule_errors errors = {0};
 

@@ -215,6 +215,16 @@ template_expand_alert(str text, const struct template_alert *d, const struct tem
 }
 
 bool
+template_check_text(str name, str text, struct err *e)
+{
+    struct template_set s = {.magic = TEMPLATE_SET_MAGIC, .arena = arena_new(), .name = name};
+    bool ok = template_parse(&s, name, text, e);
+
+    arena_free(&s.arena);
+    return ok;
+}
+
+bool
 template_check_alert(str name, str text, struct err *e)
 {
     struct arena *a = arena_new();

@@ -52,5 +52,7 @@ struct template_alert {
 };
 bool template_expand_alert(str text, const struct template_alert *d, const struct template_env *env,
                            struct arena *a, str *out, struct err *e);
+/* Load-time check of a text with Go's own functions alone. */
+bool template_check_text(str name, str text, struct err *e) MUST_USE;
 /* Load-time check of a rule's template; name: the alert's. */
 bool template_check_alert(str name, str text, struct err *e) MUST_USE;

@@ -52,7 +52,7 @@ static bool
 no_braces(str name, str text, struct err *e)
 {
     return memmem(text.p, text.n, "{{x}}", 5) == NULL ||
-           err_set(e, ERR_PARSE, "template: %.*s:1: braces", STR_ARG(name));
+           err_set(e, ERR_PARSE, "template: __alert_%.*s:1: braces", STR_ARG(name));
 }
 
 START_TEST(test_values)
