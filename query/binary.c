@@ -13,6 +13,8 @@
 #include "query/binary_match.h"
 #include "query/lookup.h"
 
+enum { ROWS_PER_POLL = 64, LABELS_PER_POLL = 4096 };
+
 /* --- signatures --- */
 
 static bool
@@ -49,11 +51,13 @@ same_signature(const struct match *m, struct labels a, struct labels b)
     }
 }
 
-static void
+static bool
 signatures(struct match *m, struct lookup *l, struct labels *seen, const struct vec *v,
-           uint32_t *sig)
+           uint32_t *sig, struct err *err)
 {
     for (size_t i = 0; i < v->n; i++) {
+        if (i % LABELS_PER_POLL == 0 && !eval_poll(m->ev, err))
+            return false;
         struct labels ls = v->v[i].labels;
         uint64_t hash = m->e->u.binary.on ? labels_hash_for(ls, m->names, m->names_n)
                                           : labels_hash_without(ls, m->names, m->names_n);
@@ -69,6 +73,7 @@ signatures(struct match *m, struct lookup *l, struct labels *seen, const struct 
         seen[m->sigs] = ls;
         lookup_add(l, hash, m->sigs++);
     }
+    return true;
 }
 
 static int
@@ -77,8 +82,8 @@ by_name(const void *a, const void *b)
     return str_cmp(*(const str *)a, *(const str *)b);
 }
 
-static void
-match_init(struct match *m, struct arena *a)
+static bool
+match_init(struct match *m, struct arena *a, struct err *err)
 {
     const struct expr *e = m->e;
     m->names_n = e->u.binary.labels_n;
@@ -91,13 +96,15 @@ match_init(struct match *m, struct arena *a)
     m->r_sig = ARENA_ARRAY(a, uint32_t, m->r.n + 1);
     struct lookup l = lookup_new(a);
     struct labels *seen = ARENA_ARRAY(a, struct labels, m->l.n + m->r.n + 1);
-    signatures(m, &l, seen, &m->l, m->l_sig);
-    signatures(m, &l, seen, &m->r, m->r_sig);
+    if (!signatures(m, &l, seen, &m->l, m->l_sig, err) ||
+        !signatures(m, &l, seen, &m->r, m->r_sig, err))
+        return false;
     bool swap = e->u.binary.card == CARD_ONE_TO_MANY;
     m->many = swap ? &m->r : &m->l;
     m->one = swap ? &m->l : &m->r;
     m->many_sig = swap ? m->r_sig : m->l_sig;
     m->one_sig = swap ? m->l_sig : m->r_sig;
+    return true;
 }
 
 /* Chains rows of one signature, in order: first[sig], then next[row]. */
@@ -155,18 +162,28 @@ masked(struct match *m, const struct row *r, const uint8_t *mask, bool want, str
     return true;
 }
 
-static void
-set_side(struct match *m, bool left, const uint8_t *mask, bool want, struct vec *out)
+struct set_side {
+    bool left, want;
+    const uint8_t *mask; /* NULL: all rows as they are */
+};
+
+static bool
+set_side(struct match *m, const struct set_side *x, struct vec *out, struct err *err)
 {
+    bool left = x->left, want = x->want;
+    const uint8_t *mask = x->mask;
     const struct vec *v = left ? &m->l : &m->r;
     const uint32_t *sig = left ? m->l_sig : m->r_sig;
     struct row r;
     for (size_t k = 0; k < v->n; k++) {
+        if (k % ROWS_PER_POLL == 0 && !eval_poll(m->ev, err))
+            return false;
         if (mask == NULL)
             vec_add(m->arena, out, v->v[k]);
         else if (masked(m, &v->v[k], mask + sig[k] * m->steps, want, &r))
             vec_add(m->arena, out, r);
     }
+    return true;
 }
 
 static bool
@@ -180,11 +197,11 @@ set_operator(struct match *m, struct vec *out, struct err *err)
     struct region r = region_new();
     const uint8_t *mask = presence(r.arena, or ? &m->l : &m->r, or ? m->l_sig : m->r_sig,
                                    m->sigs, m->steps);
-    if (or)
-        set_side(m, true, NULL, true, out);
-    set_side(m, !or, mask, op == BIN_AND, out);
+    struct set_side all = {.left = true};
+    struct set_side some = {.left = !or, .mask = mask, .want = op == BIN_AND};
+    bool ok = (!or || set_side(m, &all, out, err)) && set_side(m, &some, out, err);
     region_free(ev->budget, &r);
-    return true;
+    return ok;
 }
 
 /* --- arithmetic and comparisons --- */
@@ -346,8 +363,6 @@ fill_many_side(struct match *m, struct vec *out)
     }
 }
 
-enum { ROWS_PER_POLL = 64 };
-
 static bool
 combine_all(struct match *m, struct vec *out, struct err *err)
 {
@@ -420,14 +435,15 @@ binary_vectors(struct eval *ev, const struct scope *s, const struct expr *e, str
     *out = (struct vec){0};
     if (!eval_vec(ev, s, e->u.binary.l, &m.l, err) || !eval_vec(ev, s, e->u.binary.r, &m.r, err))
         return false;
-    match_init(&m, ev->main.arena);
+    if (!match_init(&m, ev->main.arena, err))
+        return false;
     match_fills(&m);
     bool ok = binop_is_set(e->u.binary.op)
                   ? set_operator(&m, out, err)
                   : match_check(&m, err) && combine_all(&m, out, err);
     if (!ok)
         return false;
-    if (!(ev->o.delayed_names && s->grid.steps == 1) && vec_has_same_labels(out) &&
+    if (!(ev->o.delayed_names && s->grid.steps == 1) && vec_has_same_labels(ev, out) &&
         !vec_merge_same(m.arena, out, m.steps, &step, err))
         return false;
     return result_account(&m, before, out, err);

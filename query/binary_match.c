@@ -36,9 +36,12 @@ results_distinct(const struct match *m, struct arena *a)
     struct lookup l = lookup_new(a);
     struct labels *seen = ARENA_ARRAY(a, struct labels, m->many->n + 1);
     uint32_t *sig = ARENA_ARRAY(a, uint32_t, m->many->n + 1);
+    struct err unsaid;
     if (m->e->u.binary.include_n > 0)
         return false; /* depends on the match */
     for (size_t k = 0; k < m->many->n; k++) {
+        if (k % 4096 == 0 && !eval_poll(m->ev, &unsaid))
+            return false; /* whoever comes next notices */
         seen[k] = match_result_labels(m, m->many->v[k].labels, LABELS_EMPTY);
         sig[k] = m->many_sig[k];
         uint64_t hash = labels_hash(seen[k]);

@@ -375,14 +375,13 @@ run_vector(struct eval *ev, const struct scope *s, struct value *out, struct err
         return false;
     out->type = VALUE_VECTOR;
     if (ev->o.delayed_names)
-        return vec_clean_names(ev->main.arena, &out->vec, s->grid.steps, err);
+        return vec_clean_names(ev, &out->vec, s->grid.steps, err);
     return true;
 }
 
-bool
-eval_run(struct eval *ev, struct value *out, struct err *err)
+static bool
+run_root(struct eval *ev, struct value *out, struct err *err)
 {
-    CHECK_MAGIC(ev, EVAL_MAGIC);
     const struct expr *root = ev->plan->root;
     const double *scalar;
     *out = (struct value){.type = root->value, .grid = ev->plan->grid,
@@ -405,6 +404,13 @@ eval_run(struct eval *ev, struct value *out, struct err *err)
     out->scalar = scalar[0];
     out->scalar_t = out->grid.start;
     return true;
+}
+
+bool
+eval_run(struct eval *ev, struct value *out, struct err *err)
+{
+    CHECK_MAGIC(ev, EVAL_MAGIC);
+    return run_root(ev, out, err) && eval_poll(ev, err);
 }
 
 static int

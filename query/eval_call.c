@@ -127,7 +127,7 @@ whole_names(struct whole *w, struct vec *v, struct err *err)
     *v = (struct vec){.v = rows, .n = n, .cap = n};
     if (!merge && (keep || (ev->o.delayed_names && steps == 1)))
         return true;
-    if (!vec_has_same_labels(v))
+    if (!vec_has_same_labels(ev, v))
         return true;
     return vec_merge_same(a, v, steps, &step, err);
 }

@@ -79,14 +79,19 @@ intern(struct lookup *l, struct labels *v, size_t n, struct labels ls)
     return n;
 }
 
+enum { LABELS_PER_POLL = 4096 };
+
 bool
-labels_collide(const struct labels *v, size_t n, bool without_metadata)
+labels_collide(const struct eval *ev, const struct labels *v, size_t n, bool without_metadata)
 {
+    struct err unsaid;
     struct arena *a = arena_new();
     struct lookup l = lookup_new(a);
     struct labels *seen = ARENA_ARRAY(a, struct labels, n + 1);
     bool collide = false;
     for (size_t i = 0; i < n && !collide; i++) {
+        if (i % LABELS_PER_POLL == 0 && !eval_poll(ev, &unsaid))
+            break;
         struct labels ls = without_metadata ? labels_drop_metadata(a, v[i]) : v[i];
         collide = intern(&l, seen, i, ls) != i;
     }
@@ -95,13 +100,13 @@ labels_collide(const struct labels *v, size_t n, bool without_metadata)
 }
 
 bool
-vec_has_same_labels(const struct vec *v)
+vec_has_same_labels(const struct eval *ev, const struct vec *v)
 {
     struct arena *a = arena_new();
     struct labels *all = ARENA_ARRAY(a, struct labels, v->n + 1);
     for (size_t i = 0; i < v->n; i++)
         all[i] = v->v[i].labels;
-    bool same = labels_collide(all, v->n, false);
+    bool same = labels_collide(ev, all, v->n, false);
     arena_free(&a);
     return same;
 }
@@ -170,8 +175,9 @@ vec_merge_same(struct arena *arena, struct vec *v, size_t steps, size_t *step_ou
 }
 
 bool
-vec_clean_names(struct arena *a, struct vec *v, size_t steps, struct err *err)
+vec_clean_names(struct eval *ev, struct vec *v, size_t steps, struct err *err)
 {
+    struct arena *a = ev->main.arena;
     struct row *rows = ARENA_ARRAY(a, struct row, v->n);
     for (size_t i = 0; i < v->n; i++) {
         rows[i] = v->v[i];
@@ -180,5 +186,5 @@ vec_clean_names(struct arena *a, struct vec *v, size_t steps, struct err *err)
     }
     *v = (struct vec){.v = rows, .n = v->n, .cap = v->n};
     size_t step;
-    return !vec_has_same_labels(v) || vec_merge_same(a, v, steps, &step, err);
+    return !vec_has_same_labels(ev, v) || vec_merge_same(a, v, steps, &step, err);
 }

@@ -130,7 +130,7 @@ matrix_subquery(struct eval *ev, const struct scope *s, const struct expr *e, st
     struct vec v;
     struct grid g;
     if (!scope_subquery(ev, s, e, false, &v, &g, err) ||
-        (ev->o.delayed_names && !vec_clean_names(a, &v, g.steps, err)))
+        (ev->o.delayed_names && !vec_clean_names(ev, &v, g.steps, err)))
         return false;
     out->columns = ARENA_ARRAY(a, struct selected_column, v.n);
     for (size_t i = 0; i < v.n; i++) {

@@ -45,7 +45,7 @@ may_collide(const struct pipe *p, bool without_metadata)
     struct labels *all = ARENA_ARRAY(a, struct labels, n);
     for (size_t i = 0; i < n; i++)
         all[i] = pipe_series_labels(p, i);
-    bool collide = labels_collide(all, n, without_metadata);
+    bool collide = labels_collide(p->ev, all, n, without_metadata);
     arena_free(&a);
     return collide;
 }
@@ -70,7 +70,7 @@ static bool
 check_rows(struct pipe *p, size_t after, struct vec *v, struct err *err)
 {
     size_t step;
-    if (!vec_has_same_labels(v))
+    if (!vec_has_same_labels(p->ev, v))
         return true;
     if (after == 0)
         return err_set(err, ERR_EXEC, SAME_LABELSET_TEXT);
