@@ -124,23 +124,39 @@ attempt_run(struct attempt *t, struct notifier *n, const struct delivery *d, str
     t->data.route_labels_rendered = true;
     attempt_show(t, 0);
     bool ok = d->target->sender->send(t);
+    t->memo = arena_str(d->arena, t->memo);
     arena_free(&t->arena);
     return ok;
 }
 
 /* --- texts --------------------------------------------------------------------------------- */
 
-str
-attempt_text(struct attempt *t, str text)
+typedef bool run_template(const struct template_set *s, str text, const struct template_env *env,
+                          const struct tvalue *data, struct arena *a, struct buf *out, struct err *e);
+
+static str
+run_text(struct attempt *t, str text, run_template *run)
 {
     struct buf b = {0};
 
     if (t->failed || text.n == 0)
         return STR_EMPTY;
-    t->failed = !template_run_text(t->d->plan->templates, text, &t->env, &t->value, t->arena, &b, t->e);
+    t->failed = !run(t->d->plan->templates, text, &t->env, &t->value, t->arena, &b, t->e);
     str out = arena_str(t->arena, buf_str(&b)); /* as far as it came */
     buf_free(&b);
     return out;
+}
+
+str
+attempt_text(struct attempt *t, str text)
+{
+    return run_text(t, text, template_run_text);
+}
+
+str
+attempt_html(struct attempt *t, str text)
+{
+    return run_text(t, text, template_run_html);
 }
 
 str
@@ -205,10 +221,16 @@ attempt_key_hash(struct attempt *t)
 const struct sender *
 sender_of(enum config_receiver_kind kind)
 {
-    switch (kind) {
-    case RECEIVER_WEBHOOK: return &sender_webhook;
-    case RECEIVER_SLACK: return &sender_slack;
-    case RECEIVER_PAGERDUTY: return &sender_pagerduty;
-    default: return NULL;
-    }
+    static const struct sender *const all[] = {
+        [RECEIVER_DISCORD] = &sender_discord, [RECEIVER_EMAIL] = &sender_email,
+        [RECEIVER_INCIDENTIO] = &sender_incidentio, [RECEIVER_JIRA] = &sender_jira,
+        [RECEIVER_MATTERMOST] = &sender_mattermost, [RECEIVER_MSTEAMS] = &sender_msteams,
+        [RECEIVER_MSTEAMSV2] = &sender_msteamsv2, [RECEIVER_OPSGENIE] = &sender_opsgenie,
+        [RECEIVER_PAGERDUTY] = &sender_pagerduty, [RECEIVER_PUSHOVER] = &sender_pushover,
+        [RECEIVER_ROCKETCHAT] = &sender_rocketchat, [RECEIVER_SLACK] = &sender_slack,
+        [RECEIVER_TELEGRAM] = &sender_telegram, [RECEIVER_VICTOROPS] = &sender_victorops,
+        [RECEIVER_WEBEX] = &sender_webex, [RECEIVER_WEBHOOK] = &sender_webhook,
+        [RECEIVER_WECHAT] = &sender_wechat,
+    };
+    return (size_t)kind < ARRAY_LEN(all) ? all[kind] : NULL;
 }

@@ -178,8 +178,10 @@ decide_for(const struct decision *c, struct target *t)
         g->missed = true; /* it is compared with what that one leaves behind */
         return;
     }
-    const char *reason = reason_to_send(sent_find(&c->n->sent, &entry), c->state, send_resolved,
-                                        g->route->repeat_interval_ms, c->tick_ms);
+    const struct sent_entry *last = sent_find(&c->n->sent, &entry);
+    const char *reason = reason_to_send(last, c->state, send_resolved, g->route->repeat_interval_ms, c->tick_ms);
+    if (last && last->firing_n) /* else what was told is over: the receiver starts anew */
+        entry.memo = last->memo;
     if (old && reason && same_state(&old->entry, c->state))
         return;
     if (old) {
@@ -190,6 +192,7 @@ decide_for(const struct decision *c, struct target *t)
         note_quietly(c->n, g, &entry);
     } else if (reason) {
         struct delivery *d = delivery_new(g, t, c->state, reason);
+        d->entry.memo = arena_str(d->arena, entry.memo);
         show_alerts(d, c->alerts, c->count);
         deliver_queue(c->n, d, due_ms);
     }

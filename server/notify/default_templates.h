@@ -7,3 +7,5 @@
 
 extern const str default_templates[];
 extern const size_t default_templates_n;
+extern const char default_email_template[]; /* default_email.c */
+extern const size_t default_email_template_n;

@@ -227,8 +227,11 @@ run_delivery(struct notifier *n, struct delivery *d)
     bool ok = attempt_run(&t, n, d, &e);
     count_attempt(d, ok, (double)(clock_mono_ns() - start) / 1e9);
     mutex_lock(&n->mu);
-    if (ok)
+    if (ok) {
+        if (t.memo.n)
+            d->entry.memo = t.memo;
         write_down(n, d);
+    }
     land(n, d);
     bool again = !ok && t.retry && again_later(n, d, &t);
     log_attempt(d, ok, !again, &e);

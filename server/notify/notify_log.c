@@ -102,6 +102,7 @@ notify_log_put_sent(struct notify_log *l, const struct sent_entry *s)
     enc_uvarint_str(&l->queue, s->receiver);
     enc_uvarint_str(&l->queue, s->integration);
     enc_uvarint(&l->queue, s->index);
+    enc_uvarint_str(&l->queue, s->memo);
     enc_u64_le(&l->queue, (uint64_t)s->sent_ms);
     enc_u64_le(&l->queue, (uint64_t)s->expires_ms);
     put_fingerprints(&l->queue, s->firing, s->firing_n);
@@ -195,6 +196,7 @@ read_sent(struct dec *d, const struct notify_log_reader *r, struct arena *a)
     s.receiver = dec_uvarint_str(d);
     s.integration = dec_uvarint_str(d);
     s.index = (unsigned)dec_uvarint(d);
+    s.memo = dec_uvarint_str(d);
     s.sent_ms = (int64_t)dec_u64_le(d);
     s.expires_ms = (int64_t)dec_u64_le(d);
     s.firing = read_fingerprints(d, a, &s.firing_n);

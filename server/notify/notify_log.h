@@ -13,7 +13,7 @@
  *                                             9  *  payload
  *   alert   starts i64, ends i64, updated i64 (ms), flags u8 (1: the end is made up),
  *           offsets of the zones of start and end i32 (s), url, labels, annotations
- *   sent    group key, receiver, integration, index uvarint, time i64, expires i64,
+ *   sent    group key, receiver, integration, index uvarint, memo, time i64, expires i64,
  *           firing fingerprints (count, u64 each), resolved fingerprints
  *   silence id, starts i64, ends i64, updated i64, created by, comment, annotations as
  *           labels, matchers (count, then type u8: 0 =, 1 !=, 2 =~, 3 !~, name, value)
@@ -37,6 +37,7 @@ struct notify_log;
 struct sent_entry {
     str group_key, receiver, integration;
     unsigned index;
+    str memo;                          /* what the receiver wants to know next time */
     int64_t sent_ms, expires_ms;
     const uint64_t *firing, *resolved; /* fingerprints, sorted */
     size_t firing_n, resolved_n;

@@ -62,6 +62,8 @@ struct target {
     struct timers waiting;        /* deliveries by when they are due */
     struct timer turn;            /* in n->turns, if one is due and there is a place for it */
     int64_t paused_ms;            /* monotonic: the receiver wants nothing before */
+    char *token;                  /* of receivers with a log-in of their own; heap */
+    int64_t token_until_ms;       /* monotonic */
 };
 
 struct group {

@@ -21,20 +21,6 @@ struct event {
     struct config_any details;
 };
 
-static void
-put_str(struct json *j, const char *key, str s)
-{
-    json_key(j, str_of(key));
-    json_str(j, s);
-}
-
-static void
-put_given(struct json *j, const char *key, str s)
-{
-    if (s.n)
-        put_str(j, key, s);
-}
-
 static bool
 put_details(struct attempt *t, struct json *j, const char *key, const struct event *ev)
 {
@@ -49,12 +35,12 @@ put_payload(struct attempt *t, struct json *j, const struct event *ev)
 {
     json_key_lit(j, "payload");
     json_open_object(j);
-    put_str(j, "summary", ev->summary);
-    put_str(j, "source", ev->source);
-    put_str(j, "severity", ev->severity);
-    put_given(j, "class", ev->class_);
-    put_given(j, "component", ev->component);
-    put_given(j, "group", ev->group);
+    sender_put(j, "summary", ev->summary);
+    sender_put(j, "source", ev->source);
+    sender_put(j, "severity", ev->severity);
+    sender_put_given(j, "class", ev->class_);
+    sender_put_given(j, "component", ev->component);
+    sender_put_given(j, "group", ev->group);
     bool ok = put_details(t, j, "custom_details", ev);
     json_close_object(j);
     return ok;
@@ -69,9 +55,9 @@ put_images(struct json *j, const struct event *ev)
     json_open_array(j);
     for (size_t i = 0; i < ev->images_n; i++) {
         json_open_object(j);
-        put_str(j, "src", ev->images[i].src);
-        put_str(j, "alt", ev->images[i].alt);
-        put_str(j, "href", ev->images[i].href);
+        sender_put(j, "src", ev->images[i].src);
+        sender_put(j, "alt", ev->images[i].alt);
+        sender_put(j, "href", ev->images[i].href);
         json_close_object(j);
     }
     json_close_array(j);
@@ -86,8 +72,8 @@ put_links(struct json *j, const struct event *ev)
     json_open_array(j);
     for (size_t i = 0; i < ev->links_n; i++) {
         json_open_object(j);
-        put_str(j, "href", ev->links[i].href);
-        put_str(j, "text", ev->links[i].text);
+        sender_put(j, "href", ev->links[i].href);
+        sender_put(j, "text", ev->links[i].text);
         json_close_object(j);
     }
     json_close_array(j);
@@ -101,21 +87,21 @@ put_event(struct attempt *t, struct buf *out, const struct event *ev)
     bool ok = true;
 
     json_open_object(&j);
-    put_str(&j, ev->v1 ? "service_key" : "routing_key", ev->key);
-    put_str(&j, ev->v1 ? "incident_key" : "dedup_key", attempt_key_hash(t));
+    sender_put(&j, ev->v1 ? "service_key" : "routing_key", ev->key);
+    sender_put(&j, ev->v1 ? "incident_key" : "dedup_key", attempt_key_hash(t));
     if (ev->v1) {
-        put_str(&j, "event_type", action);
-        put_given(&j, "description", ev->summary);
+        sender_put(&j, "event_type", action);
+        sender_put_given(&j, "description", ev->summary);
     }
-    put_str(&j, "event_action", ev->v1 ? STR_EMPTY : action);
+    sender_put(&j, "event_action", ev->v1 ? STR_EMPTY : action);
     if (ev->v1) {
         json_key_lit(&j, "payload");
         json_null(&j);
     } else {
         ok = put_payload(t, &j, ev);
     }
-    put_given(&j, "client", ev->client);
-    put_given(&j, "client_url", ev->client_url);
+    sender_put_given(&j, "client", ev->client);
+    sender_put_given(&j, "client_url", ev->client_url);
     if (ev->v1)
         ok = put_details(t, &j, "details", ev);
     put_images(&j, ev);

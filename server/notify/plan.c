@@ -41,12 +41,35 @@ load_templates(struct plan *p, struct err *e)
 
     for (size_t i = 0; ok && i < default_templates_n; i++)
         ok = template_set_add(p->templates, STR_EMPTY, default_templates[i], e);
+    ok = ok && template_set_add(p->templates, STR_EMPTY, STR(default_email_template, default_email_template_n), e);
     for (size_t i = 0; ok && i < p->conf->templates.n; i++)
         ok = add_template_glob(p, p->conf->templates.v[i], e);
     return ok || err_prefix(e, "failed to parse templates: ");
 }
 
 /* --- targets -------------------------------------------------------------------------------- */
+
+/* The client block of an integration.  An incident.io source's token replaces whatever
+ * authorization the block has. */
+static const struct config_http *
+client_config(struct plan *p, const struct config_integration *conf)
+{
+    const struct config_receiver_incidentio *c = conf->conf;
+
+    if (conf->kind != RECEIVER_INCIDENTIO || (c->alert_source_token.n == 0 && c->alert_source_token_file.n == 0))
+        return conf->http;
+    struct config_http *own = ARENA_NEW(p->arena, struct config_http);
+    *own = *conf->http;
+    own->basic_auth = NULL;
+    own->oauth2 = NULL;
+    own->authorization = ARENA_NEW(p->arena, struct config_authorization);
+    *own->authorization = (struct config_authorization){
+        .type = STRL("Bearer"),
+        .credentials = c->alert_source_token,
+        .credentials_file = c->alert_source_token.n ? STR_EMPTY : c->alert_source_token_file,
+    };
+    return own;
+}
 
 static bool
 add_target(struct plan *p, const struct config_receiver *r, const struct config_integration *conf, struct err *e)
@@ -59,7 +82,7 @@ add_target(struct plan *p, const struct config_receiver *r, const struct config_
     t->sender = sender_of(conf->kind);
     if (!t->sender)
         return true;
-    if (conf->http && !http_client_new(&t->http, conf->http, e))
+    if (conf->http && !http_client_new(&t->http, client_config(p, conf), e))
         return err_prefix(e, "receiver \"%.*s\": ", STR_ARG(r->name));
     p->targets[p->targets_n++] = t;
     return true;
@@ -141,6 +164,7 @@ plan_unref(struct plan **out)
     for (size_t i = 0; i < p->targets_n; i++) {
         http_client_unref(&p->targets[i]->http);
         timers_fini(&p->targets[i]->waiting);
+        mem_free(p->targets[i]->token);
     }
     template_set_free(&p->templates);
     config_unref(&p->config);

@@ -1,6 +1,7 @@
 /* post.c - the common HTTP way of senders: one request, and what its answer means. */
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/url.h"
 #include "server/notify/sender.h"
 
 #define ANSWER_BYTES_MAX (1u << 20)
@@ -15,6 +16,65 @@ retry_after_ms(const struct http_response *r)
     uint64_t s;
     return num_parse_u64(buf_str(&r->retry_after), &s) && s <= WAIT_S_MAX ? (int64_t)s * 1000 : 0;
 }
+
+/* --- pieces of requests ---------------------------------------------------------------------- */
+
+void
+sender_put(struct json *j, const char *key, str s)
+{
+    json_key(j, str_of(key));
+    json_str(j, s);
+}
+
+void
+sender_put_given(struct json *j, const char *key, str s)
+{
+    if (s.n)
+        sender_put(j, key, s);
+}
+
+void
+attempt_put(struct attempt *t, struct json *j, const char *key, str text)
+{
+    sender_put(j, key, attempt_text(t, text));
+}
+
+void
+attempt_put_given(struct attempt *t, struct json *j, const char *key, str text)
+{
+    sender_put_given(j, key, attempt_text(t, text));
+}
+
+bool
+attempt_url(struct attempt *t, str base, str path, bool join, str query, str *out)
+{
+    struct url u;
+
+    if (!url_parse(base, t->arena, &u, t->e))
+        return err_set(t->e, ERR_CONFIG, "the configured URL does not parse");
+    while (join && u.path.n && u.path.p[u.path.n - 1] == '/')
+        u.path.n--;
+    while (join && path.n && path.p[0] == '/')
+        path = str_from(path, 1);
+    u.path = arena_printf(t->arena, "%.*s%s%.*s", STR_ARG(u.path), join ? "/" : "", STR_ARG(path));
+    u.raw_path = STR_EMPTY;
+    if (query.n)
+        u.query = u.query.n ? arena_printf(t->arena, "%.*s&%.*s", STR_ARG(u.query), STR_ARG(query)) : query;
+    *out = url_text(&u, t->arena, false);
+    return true;
+}
+
+void
+sender_put_query(struct buf *b, const char *name, str value)
+{
+    if (b->n)
+        buf_byte(b, '&');
+    buf_put(b, str_of(name));
+    buf_byte(b, '=');
+    url_put_query_escaped(b, value);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static const char *
 status_reason(int status)
@@ -69,16 +129,19 @@ attempt_post(struct attempt *t, const struct attempt_post *p, struct http_respon
 {
     struct http_header *headers = ARENA_ARRAY(t->arena, struct http_header, p->headers_n + 2);
     struct http_response own = {0}, *got = answer ? answer : &own;
+    size_t n = 0;
 
-    headers[0] = (struct http_header){STRL("Content-Type"), p->content_type.n ? p->content_type : STRL("application/json")};
-    headers[1] = (struct http_header){STRL("User-Agent"), STRL(USER_AGENT)};
+    headers[n++] = (struct http_header){STRL("User-Agent"), STRL(USER_AGENT)};
+    if (!p->method || strcmp(p->method, "GET") != 0)
+        headers[n++] =
+            (struct http_header){STRL("Content-Type"), p->content_type.n ? p->content_type : STRL("application/json")};
     for (size_t i = 0; i < p->headers_n; i++)
-        headers[i + 2] = p->headers[i];
+        headers[n++] = p->headers[i];
     struct http_request r = {
         .method = p->method ? p->method : "POST",
         .url = arena_cstr(t->arena, p->url),
         .headers = headers,
-        .headers_n = p->headers_n + 2,
+        .headers_n = n,
         .body = p->body,
         .timeout_ms = time_left_ms(t, p),
         .body_max = ANSWER_BYTES_MAX,
@@ -92,6 +155,16 @@ attempt_post(struct attempt *t, const struct attempt_post *p, struct http_respon
         ok = judge(t, p, got);
     }
     http_response_fini(&own);
+    return ok;
+}
+
+bool
+attempt_post_json(struct attempt *t, str url, struct buf *body)
+{
+    struct attempt_post p = {.url = url, .url_is_secret = true, .body = buf_str(body)};
+    bool ok = attempt_post(t, &p, NULL);
+
+    buf_free(body);
     return ok;
 }
 

@@ -73,7 +73,7 @@ slot_new(uint64_t hash, const struct sent_entry *e)
     struct buf *m = &s->memory;
 
     /* Numbers first, so that they are aligned; reserved whole, so that nothing moves. */
-    buf_reserve(m, 8 * (e->firing_n + e->resolved_n) + e->group_key.n + e->receiver.n + e->integration.n + 1);
+    buf_reserve(m, 8 * (e->firing_n + e->resolved_n) + e->group_key.n + e->receiver.n + e->integration.n + e->memo.n + 1);
     s->hash = hash;
     s->entry = *e;
     s->entry.firing = (const uint64_t *)(const void *)keep(m, STR(e->firing, 8 * e->firing_n)).p;
@@ -81,6 +81,7 @@ slot_new(uint64_t hash, const struct sent_entry *e)
     s->entry.group_key = keep(m, e->group_key);
     s->entry.receiver = keep(m, e->receiver);
     s->entry.integration = keep(m, e->integration);
+    s->entry.memo = keep(m, e->memo);
     return s;
 }
 

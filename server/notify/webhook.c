@@ -49,8 +49,8 @@ put_alert(struct json *j, const struct template_notified *a)
     json_close_object(j);
 }
 
-static void
-put_message(struct attempt *t, struct buf *out)
+void
+attempt_put_message(struct attempt *t, struct buf *out, const char *version, size_t shown)
 {
     struct json j = json_to(out);
     const struct template_notification *d = &t->data;
@@ -62,7 +62,7 @@ put_message(struct attempt *t, struct buf *out)
     json_str(&j, t->firing ? STRL("firing") : STRL("resolved"));
     json_key_lit(&j, "alerts");
     json_open_array(&j);
-    for (size_t i = 0; i < d->n; i++)
+    for (size_t i = 0; i < MIN(shown, d->n); i++)
         put_alert(&j, &d->alerts[i]);
     json_close_array(&j);
     json_key_lit(&j, "notification_reason");
@@ -74,7 +74,7 @@ put_message(struct attempt *t, struct buf *out)
     json_key_lit(&j, "externalURL");
     json_str(&j, d->external_url);
     json_key_lit(&j, "version");
-    json_str(&j, STRL("4"));
+    json_str(&j, str_of(version));
     json_key_lit(&j, "groupKey");
     json_str(&j, t->d->group_key);
     json_key_lit(&j, "truncatedAlerts");
@@ -119,7 +119,7 @@ send_webhook(struct attempt *t)
 
     attempt_show(t, c->max_alerts);
     if (!c->payload)
-        put_message(t, &body);
+        attempt_put_message(t, &body, "4", t->data.n);
     bool ok = (!c->payload || put_payload(t, c->payload, &body)) && find_url(t, c, &url);
     if (ok) {
         struct attempt_post p = {.url = url, .url_is_secret = true, .body = buf_str(&body), .timeout_ns = c->timeout_ns};

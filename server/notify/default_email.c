@@ -1,0 +1,38 @@
+#include "server/notify/default_templates.h"
+
+#define CELL "style=\"padding:12px 16px;font-family:Helvetica,Arial,sans-serif;font-size:14px;color:#222\""
+
+/* Inline styles only: that is what mail programs show. */
+const char default_email_template[] =
+    "{{define \"email.default.subject\"}}{{template \"__subject\" .}}{{end}}"
+    "{{define \"__email_pairs\"}}{{range .}}{{.Name}} = {{.Value}}<br>{{end}}{{end}}"
+    "{{define \"__email_alerts\"}}{{range .}}"
+    "<tr><td " CELL ">"
+    "<b>Labels</b><br>{{template \"__email_pairs\" .Labels.SortedPairs}}"
+    "{{if gt (len .Annotations) 0}}<br><b>Annotations</b><br>{{template \"__email_pairs\" .Annotations.SortedPairs}}{{end}}"
+    "<br><a href=\"{{.GeneratorURL}}\" style=\"color:#1565c0\">Source</a>"
+    "<hr style=\"border:0;border-top:1px solid #ddd\">"
+    "</td></tr>"
+    "{{end}}{{end}}"
+    "{{define \"email.default.html\"}}"
+    "<!DOCTYPE html>\n"
+    "<html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
+    "<title>{{template \"__subject\" .}}</title></head>"
+    "<body style=\"margin:0;padding:16px;background:#f4f4f4\">"
+    "<table align=\"center\" width=\"100%\" style=\"max-width:640px;background:#fff;border-collapse:collapse\">"
+    "<tr><td style=\"padding:16px;font-family:Helvetica,Arial,sans-serif;font-size:18px;color:#fff;"
+    "background:{{if eq .Status \"firing\"}}#c62828{{else}}#2e7d32{{end}}\">"
+    "{{len .Alerts}} alert{{if gt (len .Alerts) 1}}s{{end}} for"
+    "{{range .GroupLabels.SortedPairs}} {{.Name}}={{.Value}}{{end}}"
+    "</td></tr>"
+    "<tr><td " CELL "><a href=\"{{template \"__alertmanagerURL\" .}}\" style=\"color:#1565c0\">"
+    "View in {{template \"__alertmanager\" .}}</a></td></tr>"
+    "{{if gt (len .Alerts.Firing) 0}}"
+    "<tr><td " CELL "><b>[{{len .Alerts.Firing}}] Firing</b></td></tr>"
+    "{{template \"__email_alerts\" .Alerts.Firing}}{{end}}"
+    "{{if gt (len .Alerts.Resolved) 0}}"
+    "<tr><td " CELL "><b>[{{len .Alerts.Resolved}}] Resolved</b></td></tr>"
+    "{{template \"__email_alerts\" .Alerts.Resolved}}{{end}}"
+    "</table></body></html>\n"
+    "{{end}}";
+const size_t default_email_template_n = sizeof default_email_template - 1;
