@@ -157,16 +157,14 @@ http_loop_run(struct http_loop *l, int64_t timeout_ms)
     http_loop_run_with(l, timeout_ms, NULL, 0);
 }
 
-void
-http_loop_run_with(struct http_loop *l, int64_t timeout_ms, struct pollfd *own, size_t n)
+/* Whether any transfer was over. */
+static bool
+take_finished(struct http_loop *l)
 {
-    int running, left;
+    int left;
+    bool any = false;
     CURLMsg *m;
 
-    CHECK_MAGIC(l, HTTP_LOOP_MAGIC);
-    curl_multi_perform(l->multi, &running);
-    wait_for_progress(l, timeout_ms, own, n);
-    curl_multi_perform(l->multi, &running);
     while ((m = curl_multi_info_read(l->multi, &left)) != NULL) {
         struct transfer *t = NULL;
         if (m->msg != CURLMSG_DONE)
@@ -175,7 +173,24 @@ http_loop_run_with(struct http_loop *l, int64_t timeout_ms, struct pollfd *own, 
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         CHECK_MAGIC(t, TRANSFER_MAGIC);
         on_finished(l, t, rc);
+        any = true;
     }
+    return any;
+}
+
+void
+http_loop_run_with(struct http_loop *l, int64_t timeout_ms, struct pollfd *own, size_t n)
+{
+    int running;
+
+    CHECK_MAGIC(l, HTTP_LOOP_MAGIC);
+    curl_multi_perform(l->multi, &running);
+    /* An answer that was there already leaves nothing to wait for: no descriptor will stir. */
+    if (take_finished(l))
+        timeout_ms = 0;
+    wait_for_progress(l, timeout_ms, own, n);
+    curl_multi_perform(l->multi, &running);
+    take_finished(l);
 }
 
 void

@@ -487,10 +487,10 @@ shard_run(void *arg)
     struct shard *s = arg;
 
     while (take_commands(s)) {
+        bool more = work(s);
+        /* After the page: its target has a next tick now. */
         int64_t next = MIN(start_due(s), run_endings(s));
-        int64_t wait = 0;
-        if (!work(s))
-            wait = MIN(next - clock_mono_ns(), IDLE_NS);
+        int64_t wait = more || s->first ? 0 : MIN(next - clock_mono_ns(), IDLE_NS);
         http_loop_run(s->loop, wait > 0 ? (wait + MS - 1) / MS : 0);
     }
 }

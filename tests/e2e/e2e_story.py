@@ -81,6 +81,12 @@ def alert_states(s):
     return {a["labels"]["job"]: a["state"] for a in s.api("alerts")["alerts"]}
 
 
+def situation(s):
+    return "\n".join("%s: %s" % (q, s.api("query", query=q)["result"]) for q in
+                     ("up", "http_requests_total", "job:http_requests_errors:ratio_rate10s", "ALERTS")) + \
+        "\n%s\n%s" % (s.api("targets", state="active"), s.api("rules"))
+
+
 class Watch:
     """The three stand-ins together."""
 
@@ -98,8 +104,11 @@ class Watch:
         return True
 
     def wait(self, what, *expected, seconds=30):
-        server.wait_until(what, lambda: self.heard(*expected) or self.overheard(expected), seconds)
+        server.wait_until(what, lambda: self.heard(*expected) or self.overheard(expected), seconds, self.show)
         server.say(what)
+
+    def show(self):
+        return "\n".join("%s heard %s" % (name, [(j, e) for j, e, _ in r.events]) for name, r in self.all.items())
 
     def overheard(self, expected):
         for name, r in self.all.items():
@@ -110,12 +119,12 @@ class Watch:
                              "%s heard %s %d times: %s" % (name, one, got.count(one), got))
         return False
 
-    def silent(self, seconds, *expected):
+    def silent(self, s, seconds, *expected):
         time.sleep(seconds)
         for name, r in self.all.items():
             with r.mu:
                 got = sorted((j, e) for j, e, _ in r.events)
-            server.check(got == sorted(expected), "%s heard %s" % (name, got))
+            server.check(got == sorted(expected), "%s heard %s\n%s" % (name, got, situation(s)))
 
 
 def main():
@@ -133,8 +142,8 @@ def main():
     server.wait_until("all targets to be up", lambda: s.value("sum(up)") == 3)
     server.check(s.value("count(node_cpu_seconds_total) > 0") and s.value("node_load1") is not None,
                  "the node exporter's page is not there")
-    server.wait_until("the recordings", lambda: (s.value('job:http_requests:rate10s{job="shop"}') or 0) > 1)
-    server.check(s.value('job:http_requests_errors:ratio_rate10s{job="shop"}') == 0, "errors before there are any")
+    server.wait_until("the recordings", lambda: s.value("count(job:http_requests_errors:ratio_rate10s == 0)") == 2,
+                      show=lambda: situation(s))
     server.check(alert_states(s) == {}, "alerts before there is a reason")
     server.say("all is well, and nobody is told")
 
@@ -143,7 +152,8 @@ def main():
     for one in services.values():
         one.failing = True
     server.wait_until("an alert to be pending", lambda: "pending" in alert_states(s).values())
-    server.wait_until("both alerts to fire", lambda: alert_states(s) == {"shop": "firing", "cart": "firing"})
+    server.wait_until("both alerts to fire", lambda: alert_states(s) == {"shop": "firing", "cart": "firing"},
+                      show=lambda: situation(s))
     server.check(s.value('count(ALERTS{alertname="HighErrorRatio",alertstate="firing"})') == 2, "no ALERTS series")
     triggers = [("shop", "trigger"), ("cart", "trigger")]
     watch.wait("everyone is told of both", *triggers)
@@ -158,7 +168,7 @@ def main():
     server.say("back")
     resolves = [("shop", "resolve")]
     watch.wait("everyone is told that the one is well that healed meanwhile", *triggers, *resolves)
-    watch.silent(5, *triggers, *resolves)
+    watch.silent(s, 5, *triggers, *resolves)
     server.check(alert_states(s) == {"cart": "firing"}, "alerts are %s" % alert_states(s))
     server.say("nobody is told twice")
 
@@ -174,7 +184,7 @@ def main():
         one, two = (hook.last(job, e)["alerts"][0] for e in ("trigger", "resolve"))
         server.check(one["fingerprint"] == two["fingerprint"] and one["startsAt"] == two["startsAt"],
                      "the resolved alert of %s is another one: %s %s" % (job, one, two))
-    watch.silent(4, *triggers, *resolves)
+    watch.silent(s, 4, *triggers, *resolves)
     status, _ = s.stop()
     server.check(status == 0, "exit status %d" % status)
     server.say("the end")

@@ -1,9 +1,9 @@
 # Whole programs against each other: narthex, its peers from Debian, stand-ins for what it
 # notifies.  Each takes less than a minute and skips, saying why, what is not installed.
-E2E_TESTS = tests/e2e/e2e_process.py tests/e2e/e2e_crash.py tests/e2e/e2e_promtool.py \
+E2E_TESTS = tests/e2e/e2e_process.py tests/e2e/e2e_crash.py tests/e2e/e2e_promtool.py tests/e2e/e2e_story.py \
 	tests/e2e/docs.sh tests/e2e/differential.sh
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(E2E_TESTS) tests/e2e/server.py tests/e2e/remote_write.py tests/e2e/queries.py
+EXTRA_DIST += $(E2E_TESTS) tests/e2e/server.py tests/e2e/receivers.py tests/e2e/shop.py tests/e2e/remote_write.py tests/e2e/queries.py
 
 TEST_EXTENSIONS = .py .sh
 PY_LOG_COMPILER = $(PYTHON3)

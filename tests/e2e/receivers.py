@@ -20,7 +20,7 @@ class Receiver:
     def __init__(self, path, answer, judge):
         self.path, self.answer, self.judge = path, answer, judge
         self.events, self.faults, self.mu = [], [], threading.Lock()
-        self.refuse_once, self.refused_at, self.retried_after = False, None, None
+        self.refuse_once, self.refused, self.retried_after = False, None, None
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -46,16 +46,16 @@ class Receiver:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def take(self, path, headers, body):
-        if self.refuse_once:
-            self.refuse_once, self.refused_at = False, time.monotonic()
-            return 429, b"slow down", {"Retry-After": "2"}
-        if self.refused_at is not None and self.retried_after is None:
-            self.retried_after = time.monotonic() - self.refused_at
         try:
             want(path == self.path, "path " + path)
             want(headers.get_content_type() == "application/json", "Content-Type %s" % headers["Content-Type"])
             j = json.loads(body)
             job, event = self.judge(j)
+            if self.refuse_once:
+                self.refuse_once, self.refused = False, (job, event, time.monotonic())
+                return 429, b"slow down", {"Retry-After": "2"}
+            if self.refused and self.refused[:2] == (job, event) and self.retried_after is None:
+                self.retried_after = time.monotonic() - self.refused[2]
             self.events.append((job, event, j))
         except (KeyError, TypeError, ValueError, AssertionError) as e:
             self.faults.append("%s: %r in %s" % (type(e).__name__, str(e), body[:1500].decode(errors="replace")))

@@ -85,15 +85,15 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, probe, seconds=20.0):
-    """Calls probe until it yields something true, which is returned."""
+def wait_until(what, probe, seconds=20.0, show=None):
+    """Calls probe until it yields something true, which is returned; show() says why not."""
     end = time.monotonic() + seconds * PATIENCE
     while True:
         got = probe()
         if got:
             return got
         if time.monotonic() > end:
-            fail("waited %.0f s in vain for: %s" % (seconds * PATIENCE, what))
+            fail("waited %.0f s in vain for: %s%s" % (seconds * PATIENCE, what, "\n%s" % (show(),) if show else ""))
         time.sleep(0.05)
 
 
