@@ -13,6 +13,17 @@
  * the gate, exclusively, in the same moment in which the head moves its min_valid: so a
  * sample is seen in the head or in its block, never in neither.
  *
+ * WHAT THE FOLDER MUST SURVIVE.  There is no list of what is live beside the things
+ * themselves, because each says it: a block is live when its folder has its final name and no
+ * other names it as a parent; a checkpoint when it ends with END; the log's records by their
+ * numbers.  So no two files can disagree after a crash.  The order that keeps it so:
+ *   publish     write aside, sync files and folder, rename, sync the parent
+ *   remove      rename to *.tmp-for-deletion, sync the parent, unlink
+ *   head→block  block durable, list swapped and CLOSED logged, head truncated, checkpoint
+ *               durable, and only then the log before the checkpoint before that is let go
+ *   admin       a deletion is synced in the log, or in the block, when the call returns
+ * A crash between any two of these leaves samples twice at worst, and equal times are merged.
+ *
  * MAINTENANCE.  All that changes blocks, collects series or writes checkpoints holds the
  * `maintain` lock; it is taken by the compactor's thread and by admin calls, held across
  * I/O, and no query or commit ever takes it.

@@ -1,6 +1,7 @@
 #include "db_model.h"
 
 #include <check.h>
+#include <stdlib.h>
 
 #include "base/codec.h"
 #include "base/mem.h"
@@ -291,6 +292,61 @@ model_check(struct tsdb *db, const struct model *m, const struct matcher *ms, si
     }
     ck_assert_uint_eq(sel.n, found);
     view_close(&view);
+}
+
+static int
+text_cmp(const void *x, const void *y)
+{
+    return str_cmp(*(const str *)x, *(const str *)y);
+}
+
+/* Names (name empty) or values of the series that match, from the model; sorted, once. */
+static size_t
+model_texts(const struct model *m, const struct matcher *ms, size_t n, str name, struct arena *a,
+            str **out)
+{
+    size_t count = 0, kept = 0;
+    *out = ARENA_ARRAY(a, str, MODEL_SERIES * 8);
+    for (unsigned i = 0; i < MODEL_SERIES; i++) {
+        const struct model_series *s = &m->s[i];
+        if (s->n == 0 || !model_matches(s, ms, n))
+            continue;
+        for (size_t k = 0; k < s->labels.n; k++)
+            if (name.n == 0)
+                (*out)[count++] = s->labels.v[k].name;
+            else if (str_eq(s->labels.v[k].name, name))
+                (*out)[count++] = s->labels.v[k].value;
+    }
+    qsort(*out, count, sizeof(**out), text_cmp);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || !str_eq((*out)[i], (*out)[kept - 1]))
+            (*out)[kept++] = (*out)[i];
+    return kept;
+}
+
+void
+model_check_labels(struct tsdb *db, const struct model *m)
+{
+    struct matcher ms[4];
+    struct arena *a = arena_new();
+    struct err e = ERR_INIT;
+    size_t n = model_matchers(ms), got_n;
+    str names[] = {STR_EMPTY, LABEL_NAME, STRL("instance"), STRL("extra"), STRL("nothing")};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        str *want, *got;
+        size_t want_n = model_texts(m, ms, n, names[i], a, &want);
+        bool ok = names[i].n ? select_label_values(db, names[i], ms, n, INT64_MIN, INT64_MAX, 0, a,
+                                                   &got, &got_n, &e)
+                             : select_label_names(db, ms, n, INT64_MIN, INT64_MAX, 0, a, &got,
+                                                  &got_n, &e);
+        ck_assert_msg(ok, "%s", e.text);
+        ck_assert_uint_eq(got_n, want_n);
+        for (size_t k = 0; k < want_n; k++)
+            ck_assert(str_eq(got[k], want[k]));
+    }
+    for (size_t i = 0; i < n; i++)
+        matcher_fini(&ms[i]);
+    arena_free(&a);
 }
 
 void

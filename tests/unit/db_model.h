@@ -39,5 +39,8 @@ size_t model_matchers(struct matcher *m);
 /* Compares a selection. */
 void model_check(struct tsdb *db, const struct model *m, const struct matcher *ms, size_t n,
                  int64_t mint, int64_t maxt);
+/* Names and values of labels, for random matchers; every series must have had a sample and
+ * none be deleted whole. */
+void model_check_labels(struct tsdb *db, const struct model *m);
 void model_check_random(struct tsdb *db, const struct model *m, int64_t now);
 void model_check_all(struct tsdb *db, const struct model *m);

@@ -40,3 +40,6 @@ tests_unit_test_isolation_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_restart
 tests_unit_test_restart_SOURCES = tests/unit/test_restart.c
 tests_unit_test_restart_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_postings
+tests_unit_test_postings_SOURCES = tests/unit/test_postings.c
+tests_unit_test_postings_LDADD = $(UNIT_LIBS)

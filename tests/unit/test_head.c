@@ -40,6 +40,8 @@ run_random(int64_t ooo_ms, int rounds)
             model_check_random(db, &m, now);
     }
     model_check_all(db, &m);
+    for (int i = 0; i < 20; i++)
+        model_check_labels(db, &m);
     append_free(&a);
     tsdb_close(&db);
     model_fini(&m);

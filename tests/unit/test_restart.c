@@ -225,7 +225,7 @@ run_restarts(bool xor2, bool start_times)
     o.xor2 = killed.xor2 = xor2;
     o.store_start_times = killed.store_start_times = start_times;
     struct tsdb *db = open_with(&o);
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 2; round++) {
         fill(db, &now, 60);
         struct buf want = dump(db);
         mutex_lock(&db->maintain); /* the folder holds still */
@@ -301,7 +301,7 @@ START_TEST(test_damaged_checkpoint)
     snprintf(head_dir, sizeof(head_dir), "%s/head", root);
     ck_assert(checkpoint_list(head_dir, &seqs, &n, &e));
     ck_assert_uint_eq(n, 2);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 5; i++) {
         char name[160];
         snprintf(name, sizeof(name), "%s/head/checkpoint.%016llx", copy_root,
                  (unsigned long long)seqs[n - 1]);
@@ -333,7 +333,7 @@ START_TEST(test_damaged_chunks)
     db = open_with(&o);
     struct buf want = dump(db);
     tsdb_close(&db);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 6; i++) {
         char name[120];
         struct view *view;
         struct selection_spec spec = {.mint = INT64_MIN, .maxt = INT64_MAX};
@@ -363,6 +363,113 @@ START_TEST(test_damaged_chunks)
         ck_assert(io_remove_tree(copy_root, &e));
     }
     buf_free(&want);
+}
+END_TEST
+
+/* A snapshot is a database with the same content; without the head it has the blocks'. */
+START_TEST(test_snapshot)
+{
+    struct tsdb_opts o = opts(root), of_copy = opts(root);
+    struct err e = ERR_INIT;
+    struct buf name = {0}, without = {0};
+    char dir[200];
+    int64_t now = 100000000;
+    seed();
+    struct tsdb *db = open_with(&o);
+    fill(db, &now, 120);
+    ck_assert(tsdb_compact(db, &e));
+    ck_assert_msg(tsdb_snapshot(db, false, &name, &e), "%s", e.text);
+    ck_assert_msg(tsdb_snapshot(db, true, &without, &e), "%s", e.text);
+    ck_assert_uint_eq(name.n, 33); /* 20060102T150405Z-0123456789abcdef */
+    exemplar_ring_resize(db->exemplars, 0); /* they are not in blocks */
+    struct buf want = dump(db);
+    snprintf(dir, sizeof(dir), "%s/snapshots/%s", root, buf_cstr(&name));
+    of_copy.dir = dir;
+    struct tsdb *copy = open_with(&of_copy);
+    expect_same(&want, copy, "snapshot");
+    tsdb_close(&copy);
+    snprintf(dir, sizeof(dir), "%s/snapshots/%s", root, buf_cstr(&without));
+    copy = open_with(&of_copy);
+    struct tsdb_stats st, whole;
+    tsdb_stats(copy, &st);
+    tsdb_stats(db, &whole);
+    ck_assert(st.blocks == whole.blocks && st.head_series == 0);
+    tsdb_close(&copy);
+    expect_same(&want, db, "after the snapshot");
+    tsdb_close(&db);
+    buf_free(&want);
+    buf_free(&name);
+    buf_free(&without);
+}
+END_TEST
+
+/* Cleaning makes deletions final and changes no answer. */
+START_TEST(test_clean_tombstones)
+{
+    struct tsdb_opts o = opts(root);
+    struct err e = ERR_INIT;
+    struct matcher m;
+    struct arena *a = arena_new();
+    int64_t now = 100000000;
+    seed();
+    struct tsdb *db = open_with(&o);
+    fill(db, &now, 200);
+    ck_assert(tsdb_compact(db, &e));
+    ck_assert(matcher_init(&m, MATCH_RE, STRL("i"), STRL("1|7"), &e));
+    ck_assert_msg(tsdb_delete(db, &m, 1, INT64_MIN, now - 300000, &e), "%s", e.text);
+    struct buf want = dump(db);
+    struct tsdb_block_meta *blocks;
+    uint64_t tombstones = 0;
+    for (size_t n = tsdb_blocks(db, a, &blocks); n > 0; n--)
+        tombstones += blocks[n - 1].tombstones;
+    ck_assert_uint_gt(tombstones, 0);
+    ck_assert_msg(tsdb_clean_tombstones(db, &e), "%s", e.text);
+    expect_same(&want, db, "cleaned");
+    for (size_t n = tsdb_blocks(db, a, &blocks); n > 0; n--)
+        ck_assert_uint_eq(blocks[n - 1].tombstones, 0);
+    matcher_fini(&m);
+    tsdb_close(&db);
+    db = open_with(&o);
+    expect_same(&want, db, "cleaned and started again");
+    tsdb_close(&db);
+    buf_free(&want);
+    arena_free(&a);
+}
+END_TEST
+
+/* Retention by time counts from the newest block; by size the oldest go first. */
+START_TEST(test_retention)
+{
+    struct tsdb_opts o = opts(root);
+    struct err e = ERR_INIT;
+    struct arena *a = arena_new();
+    struct tsdb_block_meta *blocks;
+    int64_t now = 100000000;
+    seed();
+    o.block_max_ms = o.block_min_ms; /* no merging: blocks stay apart */
+    o.out_of_order_ms = 0;
+    struct tsdb *db = open_with(&o);
+    fill(db, &now, 700);
+    ck_assert(tsdb_compact(db, &e));
+    size_t n = tsdb_blocks(db, a, &blocks);
+    ck_assert_uint_gt(n, 6);
+    int64_t newest = blocks[n - 1].maxt;
+    o.retention_ms = 4 * o.block_min_ms;
+    tsdb_reconfigure(db, &o);
+    ck_assert(tsdb_compact(db, &e));
+    n = tsdb_blocks(db, a, &blocks);
+    ck_assert_uint_eq(n, 4);
+    ck_assert(blocks[n - 1].maxt == newest && blocks[0].maxt > newest - o.retention_ms);
+    struct wal_stats w;
+    wal_stats(db->wal, &w);
+    o.retention_bytes = w.bytes + head_file_bytes(db->head.file) + blocks[3].size_bytes +
+                        blocks[2].size_bytes + 10;
+    tsdb_reconfigure(db, &o);
+    ck_assert(tsdb_compact(db, &e));
+    n = tsdb_blocks(db, a, &blocks);
+    ck_assert(n >= 1 && n <= 3 && blocks[n - 1].maxt == newest);
+    tsdb_close(&db);
+    arena_free(&a);
 }
 END_TEST
 
@@ -444,6 +551,9 @@ main(void)
     tcase_add_test(t, test_restart_start_times);
     tcase_add_test(t, test_damaged_checkpoint);
     tcase_add_test(t, test_damaged_chunks);
+    tcase_add_test(t, test_snapshot);
+    tcase_add_test(t, test_clean_tombstones);
+    tcase_add_test(t, test_retention);
     tcase_add_test(t, test_renumber);
     tcase_add_test(t, test_sharing);
     suite_add_tcase(s, t);

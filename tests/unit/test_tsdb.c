@@ -111,6 +111,8 @@ run_random(int64_t ooo_ms, int rounds)
         }
     }
     model_check_all(db, &m);
+    for (int i = 0; i < 20; i++)
+        model_check_labels(db, &m);
     struct tsdb_stats st;
     tsdb_stats(db, &st);
     ck_assert_uint_gt(st.blocks, 0);
@@ -131,6 +133,70 @@ START_TEST(test_random_late)
 }
 END_TEST
 
+/* A full disk: samples are refused and it says why, queries go on, and when there is room
+ * again so do the samples, by themselves, with nothing acknowledged lost. */
+START_TEST(test_full_disk)
+{
+    struct model m;
+    struct append_result r;
+    struct tsdb_stats st;
+    struct err e = ERR_INIT;
+    struct buf lines = {0};
+    series_id id;
+    int64_t t = 100000000;
+    model_setup(&m, 0);
+    log_capture(&lines);
+    struct tsdb *db = open_db(root, &m);
+    struct append *a = append_new(db);
+    fault_arm(FAULT_IO_ALLOCATE, 0, 28 /* ENOSPC */, true);
+    bool ok = true;
+    int acked = 0;
+    for (int i = 0; i < 3000 && ok; i++) {
+        for (unsigned k = 0; k < MODEL_SERIES; k++) {
+            ck_assert(append_series(a, m.s[k].labels, &id, &e));
+            ck_assert(append_float(a, id, t + i * 1000, rng_unit()));
+        }
+        ok = append_commit(a, APPEND_DURABLE, false, &r, &e);
+        acked += ok;
+    }
+    ck_assert(!ok && acked > 0);
+    ck_assert_int_eq(e.kind, ERR_UNAVAILABLE);
+    tsdb_stats(db, &st);
+    ck_assert(st.read_only && st.read_only_reason[0]);
+    ck_assert(append_series(a, m.s[0].labels, &id, &e) && append_float(a, id, t + 4000000, 1));
+    ck_assert(!append_commit(a, APPEND_LAZY, false, &r, &e));
+    struct selection_spec spec = {.mint = 0, .maxt = INT64_MAX};
+    struct view *view;
+    ck_assert(view_open(&view, db, &spec, 1, 0, &e));
+    ck_assert_uint_eq(view_selection(view, 0).n, MODEL_SERIES);
+    view_close(&view);
+    fault_disarm_all();
+    int64_t end = clock_mono_ms() + 10000;
+    do {
+        clock_sleep_ms(50);
+        ck_assert(append_series(a, m.s[0].labels, &id, &e) && append_float(a, id, t + 3000000, 1));
+        ok = append_commit(a, APPEND_DURABLE, false, &r, &e);
+    } while (!ok && clock_mono_ms() < end);
+    ck_assert_msg(ok, "%s", e.text);
+    append_free(&a);
+    tsdb_close(&db);
+    db = open_db(root, &m);
+    ck_assert(view_open(&view, db, &spec, 1, 0, &e));
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < MODEL_SERIES; i++) {
+        struct column c;
+        ck_assert(view_read(view, 0, &view_selection(view, 0).v[i], 0, INT64_MAX, arena, &c, &e));
+        ck_assert_uint_ge(c.n, (size_t)acked);
+    }
+    arena_free(&arena);
+    view_close(&view);
+    tsdb_close(&db);
+    log_capture(NULL);
+    buf_free(&lines);
+    model_fini(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -140,6 +206,7 @@ main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_random);
     tcase_add_test(t, test_random_late);
+    tcase_add_test(t, test_full_disk);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
