@@ -61,8 +61,7 @@ put_rule(struct json *j, const struct rule_view *r, bool exclude_alerts)
         put_key_f64(j, "duration", (double)r->hold_ms / 1000);
         put_key_f64(j, "keepFiringFor", (double)r->keep_firing_ms / 1000);
     }
-    if (r->alerting || r->labels.n)
-        put_key_labels(j, "labels", r->labels);
+    put_key_labels(j, "labels", r->labels);
     if (r->alerting) {
         put_key_labels(j, "annotations", r->annotations);
         json_key_lit(j, "alerts");

@@ -57,7 +57,11 @@ template_query(void *arg, str expr, struct arena *a, struct tvalue *out, struct 
         return false;
     }
     const struct value *v = query_value(q);
-    size_t n = v->type == VALUE_VECTOR ? v->vec.n : v->type == VALUE_SCALAR ? 1 : 0;
+    if (v->type != VALUE_VECTOR && v->type != VALUE_SCALAR) {
+        query_free(&q);
+        return err_set(e, ERR_EXEC, "rule result is not a vector or scalar");
+    }
+    size_t n = v->type == VALUE_VECTOR ? v->vec.n : 1;
     struct labels *ls = ARENA_ZARRAY(a, struct labels, n + 1);
     double *values = ARENA_ARRAY(a, double, n + 1);
     const struct histogram **h = ARENA_ZARRAY(a, const struct histogram *, n + 1);

@@ -1,4 +1,6 @@
 /* rules_load.c - rule files to groups. */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -69,18 +71,38 @@ canonical(struct rules *r, str text, struct arena *a)
     return out;
 }
 
-/* The group's labels below the rule's; an empty value removes. */
+static int
+compare_names(const void *a, const void *b)
+{
+    return str_cmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+static void
+put_label(struct label *v, size_t *n, str name, str value)
+{
+    size_t i = 0;
+
+    while (i < *n && !str_eq(v[i].name, name))
+        i++;
+    v[i] = (struct label){name, value};
+    *n += i == *n;
+}
+
+/* The group's labels below the rule's.  Empty values stay: they remove a label of results,
+ * and are shown. */
 static struct labels
 merged_labels(struct arena *a, const struct config_map *group, const struct config_map *rule)
 {
-    struct labels_builder b;
+    struct label *v = ARENA_ARRAY(a, struct label, group->n + rule->n + 1);
+    size_t n = 0;
 
-    labels_builder_init(&b, a, LABELS_EMPTY);
     for (size_t i = 0; i < group->n; i++)
-        labels_builder_set(&b, group->v[i].key, group->v[i].value);
+        put_label(v, &n, group->v[i].key, group->v[i].value);
     for (size_t i = 0; i < rule->n; i++)
-        labels_builder_set(&b, rule->v[i].key, rule->v[i].value);
-    return labels_builder_done(&b);
+        put_label(v, &n, rule->v[i].key, rule->v[i].value);
+    if (n)
+        qsort(v, n, sizeof *v, compare_names);
+    return (struct labels){v, n};
 }
 
 static struct labels
