@@ -404,21 +404,20 @@ am_matchers_parse(str text, struct arena *a, struct matcher **out, size_t *n, st
 bool
 am_matcher_parse(str text, struct arena *a, struct matcher *out, struct err *e)
 {
-    struct matcher *v;
-    size_t n;
+    struct list utf8 = {.a = a}, classic = {.a = a};
     if (str_starts(text, STRL("{")) || str_ends(text, STRL("}")))
         return err_set(e, ERR_CONFIG, "unexpected open or close brace: %.*s", STR_ARG(text));
-    if (!am_matchers_parse(text, a, &v, &n, e))
+    bool new_ok = parse_utf8(text, &utf8) && utf8.n == 1;
+    bool old_ok = parse_one_classic(text, &classic, e); /* a comma is part of its value */
+    if (!new_ok && !old_ok) {
+        discard(&utf8);
+        discard(&classic);
         return false;
-    if (n == 1) {
-        *out = v[0];
-        return true;
     }
-    for (size_t i = 0; i < n; i++)
-        matcher_fini(&v[i]);
-    if (n == 0)
-        return err_set(e, ERR_CONFIG, "bad matcher format: %.*s", STR_ARG(text));
-    return err_set(e, ERR_CONFIG, "expected 1 matcher, found %zu", n);
+    bool use_old = !new_ok || (old_ok && !same(&utf8, &classic));
+    discard(use_old ? &utf8 : &classic);
+    *out = use_old ? classic.v[0] : utf8.v[0];
+    return true;
 }
 
 void

@@ -81,6 +81,7 @@ struct config_url {
 enum config_any_type { ANY_NULL, ANY_BOOL, ANY_INT, ANY_FLOAT, ANY_STR, ANY_LIST, ANY_MAP };
 struct config_any {
     enum config_any_type type;
+    bool odd_key; /* a map's item whose key YAML reads as no text: y, 5, null */
     bool b;
     int64_t i;
     double f;

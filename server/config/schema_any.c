@@ -110,6 +110,7 @@ read_any_map(struct schema_reader *r, const struct yaml_node *n, bool top, struc
             continue;
         schema_enter(r, key, 0);
         bool good = read_any_value(r, n->item[i], &item);
+        item.odd_key = !top && !str_eq(yaml_resolved_tag(n->key[i]), STRL("!!str"));
         schema_leave(r);
         if (good && yaml_repeats(n, i) && has_key(to, key))
             schema_repeated(r, n->item[i], config_quoted(r->a, key));

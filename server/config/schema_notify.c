@@ -123,7 +123,8 @@ print_match_re(const struct schema_printer *p, const struct schema_field *f UNUS
 static const struct schema_type schema_match_re = {
     "config.plain", sizeof(struct config_map), read_match_re, print_match_re, matchers_empty, NULL};
 
-/* Adds name = value (or =~) for each pair. */
+/* Adds name = value (or =~) for each pair.  The pattern of a match_re is what Go's
+ * Regexp.String gives, which is seen in group keys. */
 static bool
 add_pairs(struct schema_reader *r, const struct yaml_node *n, const struct config_map *m,
           enum matcher_type type, struct config_matchers *to)
@@ -131,7 +132,8 @@ add_pairs(struct schema_reader *r, const struct yaml_node *n, const struct confi
     for (size_t i = 0; i < m->n; i++) {
         struct err e;
         struct matcher *x = &to->v[to->n];
-        if (!am_matcher_init(x, type, m->v[i].key, m->v[i].value, r->a, &e))
+        str value = type == MATCH_RE ? arena_printf(r->a, "^(?:%.*s)$", STR_ARG(m->v[i].value)) : m->v[i].value;
+        if (!am_matcher_init(x, type, m->v[i].key, value, r->a, &e))
             return schema_fail_err(r, n, &e);
         if (x->re != NULL)
             schema_own_regex(r, x->re);

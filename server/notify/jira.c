@@ -23,7 +23,14 @@ static bool
 call(struct attempt *t, const char *method, str url, str body, struct json_doc **answer)
 {
     struct http_header language = {STRL("Accept-Language"), STRL("en")};
-    struct attempt_post p = {.method = method, .url = url, .headers = &language, .headers_n = 1, .body = body};
+    struct attempt_post p = {
+        .method = method,
+        .url = url,
+        .content_type = STRL("application/json"),
+        .headers = &language,
+        .headers_n = 1,
+        .body = body,
+    };
     struct http_response r = {0};
     struct err ignored;
 

@@ -34,6 +34,7 @@ struct alert_view {
 };
 struct group_view {
     str receiver;
+    unsigned route;                       /* its number */
     struct labels labels, route_labels;
     const str *muted_by;                  /* time intervals */
     size_t muted_by_n;

@@ -120,6 +120,8 @@ attempt_any(struct attempt *t, const struct config_any *in, struct config_any *o
         *out = empty_map(t->arena, in->n);
         for (size_t i = 0; i < in->n; i++) {
             struct config_any item;
+            if (in->items[i].odd_key)
+                continue; /* as Alertmanager leaves it out */
             str key = attempt_text(t, in->keys[i]);
             if (t->failed || !attempt_any(t, &in->items[i], &item))
                 return false;

@@ -132,7 +132,7 @@ attempt_post(struct attempt *t, const struct attempt_post *p, struct http_respon
     size_t n = 0;
 
     headers[n++] = (struct http_header){STRL("User-Agent"), STRL(USER_AGENT)};
-    if (!p->method || strcmp(p->method, "GET") != 0)
+    if (p->content_type.n || !p->method || strcmp(p->method, "GET") != 0)
         headers[n++] =
             (struct http_header){STRL("Content-Type"), p->content_type.n ? p->content_type : STRL("application/json")};
     for (size_t i = 0; i < p->headers_n; i++)

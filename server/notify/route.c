@@ -18,7 +18,8 @@ merge_labels(const struct config_map *base, const struct config_map *over, struc
 }
 
 static struct route *
-compile(const struct config_notify *c, const struct config_route *conf, const struct route *parent, struct arena *a)
+compile(const struct config_notify *c, const struct config_route *conf, const struct route *parent, unsigned *count,
+        struct arena *a)
 {
     struct route *r = ARENA_NEW(a, struct route);
     struct buf key = {0};
@@ -49,14 +50,17 @@ compile(const struct config_notify *c, const struct config_route *conf, const st
     r->n = conf->routes.n;
     r->child = ARENA_ARRAY(a, struct route *, r->n + 1);
     for (size_t i = 0; i < r->n; i++)
-        r->child[i] = compile(c, conf->routes.v[i], r, a);
+        r->child[i] = compile(c, conf->routes.v[i], r, count, a);
+    r->number = (*count)++;
     return r;
 }
 
 struct route *
 route_compile(const struct config_notify *c, struct arena *a)
 {
-    return compile(c, c->route, NULL, a);
+    unsigned count = 0;
+
+    return compile(c, c->route, NULL, &count, a);
 }
 
 static bool

@@ -10,6 +10,7 @@
 
 struct route {
     const struct config_route *conf;
+    unsigned number;           /* children before their parent: the order groups are shown in */
     const struct config_receiver *receiver;
     struct config_strs group_by;
     bool group_by_all;

@@ -92,7 +92,7 @@ struct attempt_post {
     const char *method;               /* NULL: POST */
     str url;
     bool url_is_secret;
-    str content_type;                 /* empty: application/json; not sent with a GET */
+    str content_type;                 /* empty: application/json, none with a GET */
     const struct http_header *headers;/* more of them */
     size_t headers_n;
     str body;

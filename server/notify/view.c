@@ -164,7 +164,8 @@ by_labels(const void *x, const void *y)
 {
     const struct group_view *a = x, *b = y;
     int c = labels_size_cmp(a->labels, b->labels);
-    return c ? c : str_cmp(a->receiver, b->receiver);
+    c = c ? c : str_cmp(a->receiver, b->receiver);
+    return c ? c : (a->route > b->route) - (a->route < b->route);
 }
 
 /* Its alerts that pass, and copies of what the group may lose.  Under n->mu. */
@@ -176,7 +177,11 @@ add_group(struct view *v, const struct view_filter *f, const struct group *g, in
 
     if (!receivers_pass(f, routes, 1))
         return false;
-    *out = (struct group_view){.receiver = g->route->receiver->name, .v = ARENA_ARRAY(v->arena, struct alert_view, g->n)};
+    *out = (struct group_view){
+        .receiver = g->route->receiver->name,
+        .route = g->route->number,
+        .v = ARENA_ARRAY(v->arena, struct alert_view, g->n),
+    };
     for (size_t i = 0; i < g->n; i++) {
         struct alert_view *a = &out->v[out->n];
         *a = (struct alert_view){.alert = g->v[i]};
