@@ -41,13 +41,19 @@ clock_mono_ns(void)
 void
 clock_sleep_ms(int64_t ms)
 {
-    if (ms <= 0)
+    clock_sleep_ns(ms * 1000000);
+}
+
+void
+clock_sleep_ns(int64_t ns)
+{
+    if (ns <= 0)
         return;
     if (atomic_load(&faked)) {
-        clock_fake_advance_ms(ms);
+        clock_fake_advance_ms((ns + 999999) / 1000000);
         return;
     }
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+    struct timespec left = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
         ;
 }

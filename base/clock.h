@@ -11,6 +11,7 @@ clock_mono_ms(void)
     return clock_mono_ns() / 1000000;
 }
 void clock_sleep_ms(int64_t ms);
+void clock_sleep_ns(int64_t ns);
 int64_t clock_thread_cpu_ns(void);
 
 /* Tests: a fake wall and monotonic clock that moves only by clock_fake_advance_ms.

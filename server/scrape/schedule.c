@@ -181,13 +181,13 @@ ending_free(struct shard *s, struct ending *x)
     mem_free(x);
 }
 
-static int64_t
+static void
 run_endings(struct shard *s)
 {
     int64_t next = INT64_MAX, now = clock_mono_ns();
 
     if (!s->endings || s->ending_ns > now)
-        return s->endings ? s->ending_ns : INT64_MAX;
+        return;
     for (struct ending **at = &s->endings; *at;) {
         struct ending *x = *at;
         if (x->due_ns > now) {
@@ -200,7 +200,6 @@ run_endings(struct shard *s)
         ending_free(s, x);
     }
     s->ending_ns = next;
-    return next;
 }
 
 /* --- scrapes ----------------------------------------------------------------------- */
@@ -263,8 +262,7 @@ start_scrape(struct shard *s, struct target *t)
         fetch_start(s->loop, a);
 }
 
-/* Starts what is due; returns when the next is. */
-static int64_t
+static void
 start_due(struct shard *s)
 {
     while (s->heap_n && s->heap[0]->due_ns <= clock_mono_ns()) {
@@ -272,7 +270,6 @@ start_due(struct shard *s)
         heap_remove(s, t);
         start_scrape(s, t);
     }
-    return s->heap_n ? s->heap[0]->due_ns : INT64_MAX;
 }
 
 static void
@@ -320,19 +317,18 @@ work_on_page(struct shard *s, struct arrival *a)
     arrival_free(&a);
 }
 
-/* One page at most; whether there is another. */
-static bool
+/* One page at most. */
+static void
 work(struct shard *s)
 {
     struct arrival *a = s->first;
 
     if (!a)
-        return false;
+        return;
     s->first = a->next;
     if (!s->first)
         s->last = &s->first;
     work_on_page(s, a);
-    return s->first != NULL;
 }
 
 /* --- commands ---------------------------------------------------------------------- */
@@ -481,17 +477,33 @@ shard_set_seed(struct shard *s, uint64_t seed)
 
 /* --- the thread -------------------------------------------------------------------- */
 
+/* How long there is nothing to do. */
+static int64_t
+idle_ns(const struct shard *s)
+{
+    int64_t next = s->heap_n ? s->heap[0]->due_ns : INT64_MAX;
+
+    if (s->first)
+        return 0;
+    if (s->endings)
+        next = MIN(next, s->ending_ns);
+    return MAX(MIN(next - clock_mono_ns(), IDLE_NS), 0);
+}
+
 static void
 shard_run(void *arg)
 {
     struct shard *s = arg;
 
     while (take_commands(s)) {
-        bool more = work(s);
-        /* After the page: its target has a next tick now. */
-        int64_t next = MIN(start_due(s), run_endings(s));
-        int64_t wait = more || s->first ? 0 : MIN(next - clock_mono_ns(), IDLE_NS);
-        http_loop_run(s->loop, wait > 0 ? (wait + MS - 1) / MS : 0);
+        start_due(s);
+        run_endings(s);
+        work(s);
+        int64_t idle = idle_ns(s);
+        /* The loop waits whole milliseconds, but a tick is to be met to less than that. */
+        if (idle < MS)
+            clock_sleep_ns(idle);
+        http_loop_run(s->loop, idle / MS);
     }
 }
 
