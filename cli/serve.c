@@ -368,10 +368,11 @@ serve(int argc, char **argv)
 
     if (!flags_parse(&s.flags, argc, argv, &e) || !setup_log(s.flags, &e))
         return usage_error(&e);
-    if (flags_wants_help(s.flags))
-        return show(flags_put_help);
-    if (flags_wants_version(s.flags))
-        return command_version(0, NULL);
+    if (flags_wants_help(s.flags) || flags_wants_version(s.flags)) {
+        int status = flags_wants_help(s.flags) ? show(flags_put_help) : command_version(0, NULL);
+        flags_free(&s.flags);
+        return status;
+    }
     mutex_init(&s.reload_mu, LOCK_RELOAD);
     mutex_init(&s.mu, LOCK_CONFIG);
     LOG_INFO("Starting narthex", KV("mode", "server"), KV("version", NARTHEX_VERSION));
