@@ -174,6 +174,21 @@ bench_lookup(struct bench *b)
         spent += clock_mono_ns() - start;
     }
     print(b, "look up by labels", (double)spent / (double)n, "ns/series");
+    spent = 0;
+    for (size_t i = 0; i < b->series; i += PER_TARGET) {
+        size_t end = MIN(i + PER_TARGET, b->series);
+        series_id ids[PER_TARGET];
+        arena_clear(arena);
+        struct labels *ls = ARENA_ARRAY(arena, struct labels, PER_TARGET);
+        for (size_t k = i; k < end; k++)
+            ls[k - i] = series_labels_of(arena, k);
+        int64_t start = clock_mono_ns();
+        append_find_many(a, ls, end - i, ids);
+        spent += clock_mono_ns() - start;
+        for (size_t k = i; k < end; k++)
+            must(ids[k - i] == b->ids[k] || err_set(&e, ERR_INTERNAL, "wrong series"), &e);
+    }
+    print(b, "many at once", (double)spent / (double)n, "ns/series");
     append_rollback(a);
     append_free(&a);
     arena_free(&arena);

@@ -128,6 +128,26 @@ append_find(struct append *a, struct labels ls)
     return id;
 }
 
+void
+append_find_many(struct append *a, const struct labels *ls, size_t n, series_id *ids)
+{
+    CHECK_MAGIC(a, APPEND_MAGIC);
+    struct head *h = &a->db->head;
+    uint32_t hashes[SERIES_FIND_MANY];
+    append_begin(a);
+    for (size_t at = 0; at < n; at += SERIES_FIND_MANY) {
+        size_t count = MIN(n - at, (size_t)SERIES_FIND_MANY);
+        for (size_t i = 0; i < count; i++)
+            hashes[i] = (uint32_t)labels_hash(ls[at + i]);
+        rwlock_read(&h->index);
+        series_find_many(&h->series, ls + at, hashes, count, ids + at);
+        for (size_t i = 0; i < count; i++)
+            if (ids[at + i])
+                CHECK(series_revive(&h->series, ids[at + i]));
+        rwlock_unlock(&h->index);
+    }
+}
+
 bool
 append_series_is_new(const struct append *a, series_id id)
 {

@@ -91,6 +91,43 @@ series_find(const struct series_table *t, struct labels ls, uint32_t hash)
     return 0;
 }
 
+/* Each loop touches what the one before asked for: slot of the table, word of the index,
+ * record, pairs, text.  The first id with this hash is nearly always the one; if it is not,
+ * series_find goes on by itself. */
+void
+series_find_many(const struct series_table *t, const struct labels *ls, const uint32_t *hashes,
+                 size_t n, uint32_t *ids)
+{
+    uint32_t slots[SERIES_FIND_MANY];
+    CHECK(n <= SERIES_FIND_MANY);
+    for (size_t i = 0; i < n; i++)
+        id_table_prefetch(&t->by_labels, hashes[i]);
+    for (size_t i = 0; i < n; i++) {
+        struct id_probe p = id_table_probe(&t->by_labels, hashes[i]);
+        ids[i] = id_table_next(&p);
+        _Atomic(uint32_t) *page = atomic_load_explicit(&t->index[ids[i] / SERIES_INDEX_PAGE],
+                                                       memory_order_relaxed);
+        if (ids[i])
+            __builtin_prefetch((const void *)&page[ids[i] % SERIES_INDEX_PAGE]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        slots[i] = ids[i] ? series_slot(t, ids[i]) : 0;
+        if (ids[i])
+            __builtin_prefetch(series_cold(t, slots[i]));
+        if (ids[i])
+            __builtin_prefetch(series_hot(t, slots[i]));
+    }
+    for (size_t i = 0; i < n; i++)
+        if (ids[i])
+            __builtin_prefetch(series_cold(t, slots[i])->pairs);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; ids[i] && k < series_hot(t, slots[i])->labels_n; k++)
+            __builtin_prefetch(symbols_pair(&t->symbols, series_cold(t, slots[i])->pairs[k]));
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] && !series_has_labels(t, slots[i], ls[i]))
+            ids[i] = series_find(t, ls[i], hashes[i]);
+}
+
 static bool
 series_take_slot(struct series_table *t, uint32_t *slot)
 {

@@ -118,6 +118,10 @@ bool series_revive(struct series_table *t, uint32_t id);
 
 /* 0 if unknown; REQUIRES the index lock, shared. hash is (uint32_t)labels_hash(ls). */
 uint32_t series_find(const struct series_table *t, struct labels ls, uint32_t hash);
+/* series_find for up to SERIES_FIND_MANY sets, with the waits for memory overlapped. */
+#define SERIES_FIND_MANY 32u
+void series_find_many(const struct series_table *t, const struct labels *ls, const uint32_t *hashes,
+                      size_t n, uint32_t *ids);
 /* Adds a series that series_find did not find; 0 when ids, slots or pairs are used up.
  * REQUIRES the index lock. */
 uint32_t series_create(struct series_table *t, struct labels ls, uint32_t hash);

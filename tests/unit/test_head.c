@@ -40,6 +40,14 @@ run_random(int64_t ooo_ms, int rounds)
             model_check_random(db, &m, now);
     }
     model_check_all(db, &m);
+    struct labels sets[MODEL_SERIES];
+    series_id ids[MODEL_SERIES];
+    for (unsigned i = 0; i < MODEL_SERIES; i++)
+        sets[i] = i % 7 ? m.s[i].labels : (struct labels){.v = m.s[i].labels.v, .n = 2};
+    append_find_many(a, sets, MODEL_SERIES, ids);
+    for (unsigned i = 0; i < MODEL_SERIES; i++)
+        ck_assert_uint_eq(ids[i], append_find(a, sets[i]));
+    append_rollback(a);
     for (int i = 0; i < 20; i++)
         model_check_labels(db, &m);
     append_free(&a);
