@@ -55,7 +55,7 @@ START_TEST(test_routes)
     const struct config_route *b = n->route->routes.v[0];
     struct buf text = {0};
     am_matchers_put(&text, b->matchers.v, b->matchers.n);
-    ck_assert_str_eq(buf_cstr(&text), "{c=\"d\",e!~\"f\",u=~\"a|b\",x=\"y\"}");
+    ck_assert_str_eq(buf_cstr(&text), "{c=\"d\",e!~\"f\",u=~\"^(?:a|b)$\",x=\"y\"}");
     buf_free(&text);
     ck_assert(b->continue_ && b->group_wait_ms == -1 && b->repeat_interval_ms == DAY_MS);
     ck_assert(n->route->routes.v[1]->group_by_all && n->route->group_by.n == 2);

@@ -171,34 +171,6 @@ START_TEST(test_scrapes_and_views)
 }
 END_TEST
 
-START_TEST(test_stamps_are_intervals_apart)
-{
-    struct matcher m;
-    struct view *v;
-    struct err e;
-    struct arena *a = arena_new();
-    struct column c;
-    size_t even = 0;
-
-    setup();
-    apply("- job_name: j\n  metrics_path: /m\n  static_configs: [{targets: ['127.0.0.1:%d']}]\n");
-    wait_for("a", "j", "1 1 1 1 1 1 1 1 1 1", false);
-    ck_assert(matcher_init(&m, MATCH_EQ, LABEL_NAME, STRL("a"), &e));
-    struct selection_spec spec = {&m, 1, INT64_MIN, INT64_MAX};
-    ck_assert(view_open(&v, db, &spec, 1, 0, &e));
-    struct selection s = view_selection(v, 0);
-    ck_assert(view_read(v, 0, &s.v[0], INT64_MIN, INT64_MAX, a, &c, &e));
-    for (size_t i = 1; i < c.n; i++)
-        even += (c.t[i] - c.t[i - 1]) % 100 == 0;
-    /* A loaded machine starts some late; the tolerance is a millisecond. */
-    ck_assert_msg(even >= 2, "%zu of %zu scrapes were on time", even, c.n);
-    view_close(&v);
-    matcher_fini(&m);
-    arena_free(&a);
-    teardown();
-}
-END_TEST
-
 START_TEST(test_reload_keeps_caches)
 {
     struct arena *a = arena_new();
@@ -268,5 +240,4 @@ START_TEST(test_failures)
 }
 END_TEST
 
-UNIT_MAIN("scraper", test_scrapes_and_views, test_stamps_are_intervals_apart, test_reload_keeps_caches,
-          test_gone_targets_end, test_failures)
+UNIT_MAIN("scraper", test_scrapes_and_views, test_reload_keeps_caches, test_gone_targets_end, test_failures)
